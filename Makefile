@@ -1,0 +1,50 @@
+# The commands of this repository; `make` alone lists them. Every target sets up .venv first where it has to.
+# To add one: write it with a `## what it does` behind its name.
+
+PY := .venv/bin/python
+ARGS ?=
+export PYTHON TORCH_INDEX UV
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-all kills lint bench clean
+
+help:  ## list the targets
+	@echo 'usage: make TARGET'
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-12s%s\n", $$1, $$2}'
+	@echo 'settings:'
+	@echo '  PYTHON=…     build .venv with this Python (3.11 or newer)'
+	@echo '  TORCH_INDEX=… take torch from this package index (a URL)'
+	@echo '  UV=1         install with uv'
+	@echo '  ARGS=…       more arguments, for example: make test ARGS="-k ballot -x"'
+
+setup: .venv/.ready  ## create .venv and install everything into it
+
+.venv/.ready: requirements.lock pyproject.toml tools/setup.sh
+	@sh tools/setup.sh
+	@touch $@
+
+run: .venv/.ready  ## a small night without a key: six rounds of the built-in members on the real lab
+	.venv/bin/council run --offline --rounds 6 $(ARGS)
+
+test: .venv/.ready  ## the tests, without the slow ones and those that need a GPU
+	$(PY) -m pytest $(ARGS)
+
+test-all: .venv/.ready  ## every test
+	$(PY) -m pytest -m '' $(ARGS)
+
+kills: .venv/.ready  ## the tests that kill a run and resume it
+	$(PY) -m pytest -m kill $(ARGS)
+
+lint: .venv/.ready  ## ruff and mypy
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+bench: .venv/.ready  ## every benchmark in benchmarks/
+	@set -e; for file in benchmarks/*.py; do \
+	    [ -e "$$file" ] || { echo 'bench: there is no benchmark in benchmarks/ yet'; exit 0; }; \
+	    echo "== $$file"; $(PY) "$$file" $(ARGS); \
+	done
+
+clean:  ## remove .venv and every cache; sessions in .council/ and data in .lab/ stay
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
