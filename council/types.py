@@ -193,7 +193,10 @@ class Response:
 
 @dataclass(frozen=True)
 class Turn:
-    """Where a member's contribution stands in the night; `seed` is its only source of chance."""
+    """Where a member's contribution stands in the night; `seed` is its only source of chance.
+
+    `complaint` says what was wrong with the first answer when a step asks a second time (attempt 2).
+    """
 
     session: str
     round: int
@@ -201,6 +204,7 @@ class Turn:
     member: str
     attempt: int
     seed: int
+    complaint: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,7 @@
+"""The only door to SQLite: `Store` records rows and reads them back; see `database.py`."""
+
+from council.store.database import Row, Store, now
+from council.store.ledger import GENESIS, canonical, digest, link
+from council.store.schema import TABLES
+
+__all__ = ["GENESIS", "TABLES", "Row", "Store", "canonical", "digest", "link", "now"]

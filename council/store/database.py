@@ -1,0 +1,185 @@
+"""One SQLite file holds every session; this is how rows get in and out.
+
+The database is the only truth: a step writes its rows in one `atomic()` block under its natural key, then the session
+goes on; a resumed session finds them and does not repeat the step. `insert` adds the row's ledger line in the same
+transaction. Readers get plain dictionaries with JSON columns decoded.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from council.errors import StoreError, StoreUnusable
+from council.store.ledger import GENESIS, canonical, link
+from council.store.migrations import STEPS
+from council.store.schema import TABLES
+
+Row = dict[str, Any]
+APPLICATION_ID = 0x636F756E  # "coun": tells our database from any other file
+BUSY_SECONDS = 10.0
+
+
+def now() -> float:
+    """Seconds since the epoch, to the millisecond; the only clock of the store."""
+    return round(time.time(), 3)
+
+
+class Store:
+    """The database of one repository. One writer at a time (`council/lock.py`), any number of readers."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self.read_only = read_only
+        if read_only and not path.exists():
+            raise StoreUnusable(f"there is no database at {path}", hint="Run `council run --offline` first.")
+        with _explained(path):
+            self._db = Database(_connect(path, read_only), execute_plugins=False, recursive_triggers=False)
+            self._prepare()
+
+    def _prepare(self) -> None:
+        conn = self._db.conn
+        version = conn.execute("PRAGMA user_version").fetchone()[0]
+        ours = conn.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+        empty = conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if not ours and not empty:
+            raise StoreUnusable(f"{self.path} is a database of another program", hint="Move it away and run again.")
+        if version > len(STEPS):
+            raise StoreUnusable(
+                f"{self.path} has version {version}, this council knows up to {len(STEPS)}",
+                hint="Use the newer council that wrote it.",
+            )
+        if self.read_only:
+            if version < len(STEPS):
+                raise StoreUnusable(f"{self.path} has version {version}, this council reads {len(STEPS)}",
+                                    hint="Run `council run` once to bring it up to date.")
+            return
+        if empty:
+            conn.execute("PRAGMA page_size=8192")
+        conn.execute("PRAGMA journal_mode=WAL")
+        conn.execute("PRAGMA synchronous=FULL")
+        conn.execute("PRAGMA foreign_keys=ON")
+        for number in range(version, len(STEPS)):
+            with self._db.atomic():
+                STEPS[number](self._db)
+                conn.execute(f"PRAGMA user_version={number + 1}")
+                conn.execute(f"PRAGMA application_id={APPLICATION_ID}")
+
+    def close(self) -> None:
+        """Close the connection; the write-ahead log is folded in by the last one to leave."""
+        self._db.close()
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """One transaction: all rows inserted inside are recorded together or not at all."""
+        with _explained(self.path), self._db.atomic():
+            yield
+
+    def insert(self, tbl: str, row: Mapping[str, object]) -> int:
+        """Record a row and its ledger line; returns its id. JSON columns take any JSON value."""
+        table = TABLES[tbl]
+        record = {c: _cell(row.get(c), c in table.json) for c in table.columns}
+        with self.atomic():
+            cursor = self._db.execute(
+                f"INSERT INTO [{tbl}] ({', '.join(f'[{c}]' for c in record)}) VALUES ({', '.join('?' * len(record))})",
+                list(record.values()),
+            )
+            row_id = int(cursor.lastrowid or 0)
+            self._append(tbl, row_id)
+        return row_id
+
+    def _append(self, tbl: str, row_id: int) -> None:
+        seq, prev = self.head()
+        at = now()
+        sha256, line = link(seq + 1, at, tbl, row_id, self.verbatim(tbl, row_id), prev)
+        self._db.execute("INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?)", [seq + 1, at, tbl, row_id, sha256, prev, line])
+
+    def head(self) -> tuple[int, str]:
+        """(number of lines, hash of the last line) of the ledger."""
+        found = self._db.execute("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1").fetchone()
+        return (int(found[0]), str(found[1])) if found else (0, GENESIS)
+
+    def verbatim(self, tbl: str, row_id: int) -> Row:
+        """A row exactly as stored, JSON columns as text; what its ledger line is computed from."""
+        return next(self.query(f"SELECT * FROM [{tbl}] WHERE id = ?", row_id))
+
+    def rows(self, tbl: str, order: str = "id", **where: object) -> list[Row]:
+        """All rows whose columns equal the given values (None matches NULL), in the order of `order`."""
+        clause = " AND ".join(f"[{c}] IS ?" for c in where) or "1"
+        found = self.query(f"SELECT * FROM [{tbl}] WHERE {clause} ORDER BY {order}", *where.values())
+        return [self.decode(tbl, row) for row in found]
+
+    def one(self, tbl: str, order: str = "id", **where: object) -> Row | None:
+        """The first such row in the given order, or None."""
+        clause = " AND ".join(f"[{c}] IS ?" for c in where) or "1"
+        found = next(self.query(f"SELECT * FROM [{tbl}] WHERE {clause} ORDER BY {order} LIMIT 1", *where.values()), None)
+        return None if found is None else self.decode(tbl, found)
+
+    def get(self, tbl: str, row_id: int) -> Row:
+        """The row with this id. Raises StoreError if there is none."""
+        found = self.one(tbl, id=row_id)
+        if found is None:
+            raise StoreError(f"{tbl} has no row {row_id}", hint="Run `council audit`.")
+        return found
+
+    def decode(self, tbl: str, row: Row) -> Row:
+        """The row with its JSON columns as values."""
+        columns = TABLES[tbl].json if tbl in TABLES else ()
+        return {c: json.loads(v) if c in columns and v is not None else v for c, v in row.items()}
+
+    def query(self, sql: str, *values: object) -> Iterator[Row]:
+        """Rows of a read-only query as dictionaries."""
+        with _explained(self.path):
+            cursor = self._db.execute(sql, list(values))
+            names = [d[0] for d in cursor.description or ()]
+            found = cursor.fetchall()
+        return (dict(zip(names, values_, strict=True)) for values_ in found)
+
+    def broken_references(self) -> list[Row]:
+        """Rows whose foreign key points nowhere, as SQLite finds them."""
+        return list(self.query("SELECT [table] AS tbl, rowid AS row_id, parent FROM pragma_foreign_key_check"))
+
+
+def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
+    if read_only:
+        return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return sqlite3.connect(path, timeout=BUSY_SECONDS)
+
+
+def _cell(value: object, as_json: bool) -> object:
+    """A value as SQLite keeps it; text that is not valid Unicode is replaced, never refused."""
+    if as_json and value is not None:
+        value = canonical(value)
+    if isinstance(value, bool):
+        return int(value)
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """SQLite's errors in the words of a user."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        text = str(error)
+        if "readonly" in text or "unable to open" in text:
+            raise StoreUnusable(f"{path} cannot be written: {text}", hint="Check its owner and permissions.") from error
+        raise StoreError(
+            f"{path} could not be written: {text}",
+            kept="Every finished step is kept.",
+            hint="Free some disk space, then `council run --resume`.",
+        ) from error
+    except PermissionError as error:
+        raise StoreUnusable(f"{path} cannot be opened: {error.strerror}", hint="Check its permissions.") from error
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.IntegrityError):
+            raise
+        raise StoreUnusable(f"{path} is not a usable database: {error}", hint="Move it away and run again.") from error
