@@ -60,7 +60,7 @@ def parse(source: str) -> ast.Module:
 
 
 def number(node: ast.AST | None) -> float | None:
-    """The value of a literal number or of arithmetic on literal numbers; None for anything else. Bools are no numbers."""
+    """The value of a literal number or of arithmetic on literal numbers; None for anything else, a bool included."""
     try:
         value = _evaluate(node)
     except (ArithmeticError, ValueError, TypeError, RecursionError):
@@ -83,15 +83,26 @@ def _evaluate(node: ast.AST | None) -> float:
     raise ValueError("not arithmetic on literals")
 
 
-def slots(source: str) -> dict[str, ast.expr]:
-    """The expression behind every top-level upper-case number; of a name that is set twice, the last."""
+def slots(source: str, device: str = "cpu") -> dict[str, ast.expr]:
+    """The expression behind every top-level upper-case number as `device` gets it.
+
+    Of a name that is set twice the last counts. An entry of a table `ON_CUDA = {"DEPTH": 8}` stands above the value at
+    the top for the device `cuda`, `ON_MPS` for `mps`, and so on: it is what that device runs with.
+    """
     found: dict[str, ast.expr] = {}
+    table: ast.expr | None = None
     for statement in parse(source).body:
         for name, value in _assigned(statement):
             if number(value) is not None:
                 found[name] = value
             else:
                 found.pop(name, None)
+            if name == f"ON_{device.upper()}":
+                table = value
+    if isinstance(table, ast.Dict):
+        for key, value in zip(table.keys, table.values, strict=True):
+            if isinstance(key, ast.Constant) and isinstance(key.value, str) and number(value) is not None:
+                found[key.value] = value
     return found
 
 
@@ -114,15 +125,15 @@ def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]
     return [(target, value)]
 
 
-def constants(source: str) -> dict[str, float]:
-    """The upper-case numbers at the top level of a source, in order of appearance."""
-    values = {name: number(node) for name, node in slots(source).items()}
+def constants(source: str, device: str = "cpu") -> dict[str, float]:
+    """The upper-case numbers at the top level of a source as `device` gets them, in order of appearance."""
+    values = {name: number(node) for name, node in slots(source, device).items()}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def with_constant(source: str, name: str, value: float) -> str:
-    """The source with one constant set, all else untouched to the byte; a constant that is an int stays one."""
-    node = slots(source).get(name)
+def with_constant(source: str, name: str, value: float, device: str = "cpu") -> str:
+    """The source with one constant set where `device` reads it, all else untouched to the byte; an int stays one."""
+    node = slots(source, device).get(name)
     if node is None:
         raise KeyError(f"{name} is not a constant of this source")
     start, end = span(source, node)
