@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS = (
     ("types", "errors", "events"),
-    ("config", "repo", "lock", "edit", "syntax", "tokens", "store"),
+    ("config", "repo", "repo_start", "repo_text", "repo_worktree", "lock", "edit", "syntax", "tokens", "store"),
     ("members", "judge", "executors", "guard"),
-    ("brief", "deliberation", "experiment", "session", "replay", "resume"),
+    ("records", "room", "brief", "proposing", "voting", "deliberation", "experiment", "session", "replay", "resume"),
     ("views",),
     ("ui", "web", "cli", "__main__"),
     ("testing",),

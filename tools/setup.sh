@@ -44,8 +44,10 @@ make_venv() {
     "$base" -m venv --clear "$venv"
 }
 
+# pip shows its progress to a person; a log gets its errors only.
 install() {
-    if [ -n "${UV:-}" ]; then uv pip install --python "$py" "$@"; else "$py" -m pip install --disable-pip-version-check "$@"; fi
+    if [ -n "${UV:-}" ]; then uv pip install --python "$py" "$@"; return; fi
+    if [ -t 1 ]; then "$py" -m pip install --disable-pip-version-check "$@"; else "$py" -m pip install -qq --disable-pip-version-check "$@"; fi
 }
 
 # Does the index answer? The alarm also ends a look-up of the host's name that hangs.
@@ -80,6 +82,6 @@ if [ -n "${UV:-}" ] && ! command -v uv >/dev/null 2>&1; then die "UV=1 was given
 if ! new_enough "$py" || ! { [ -n "${UV:-}" ] || "$py" -m pip --version >/dev/null 2>&1; }; then make_venv; fi
 install_torch
 say "installing requirements.lock (about a minute)"
-install --quiet -r requirements.lock
-install --quiet --no-deps --no-build-isolation --editable .
+install -r requirements.lock
+install --no-deps --no-build-isolation --editable .
 say "ready: $("$py" --version) in $venv"
