@@ -153,13 +153,18 @@ def literal(value: float, like: ast.expr | None = None) -> str:
 
 def span(source: str, node: ast.AST) -> tuple[int, int]:
     """Where a node stands in its source, as character offsets. `ast` itself counts lines and UTF-8 bytes."""
-    lines = _LINE.findall(source)
-    return _offset(lines, node.lineno, node.col_offset), _offset(lines, node.end_lineno, node.end_col_offset)
+    counted = lines(source)
+    return _offset(counted, node.lineno, node.col_offset), _offset(counted, node.end_lineno, node.end_col_offset)
 
 
-def _offset(lines: list[str], line: int, column: int) -> int:
-    before = sum(map(len, lines[: line - 1]))
-    return before + len(lines[line - 1].encode()[:column].decode())
+def lines(source: str) -> list[str]:
+    """The lines of a source as `ast` counts them, ends kept. (`str.splitlines` also splits at form feeds and more.)"""
+    return _LINE.findall(source)
+
+
+def _offset(counted: list[str], line: int, column: int) -> int:
+    before = sum(map(len, counted[: line - 1]))
+    return before + len(counted[line - 1].encode()[:column].decode())
 
 
 def fingerprint(source: str) -> str:
@@ -204,8 +209,8 @@ def seeding(source: str) -> list[tuple[int, str]]:
                 found.append(node)
         elif isinstance(node, ast.ImportFrom):
             found += [node for alias in node.names if alias.name in SEEDERS and alias.asname not in (None, alias.name)]
-    lines = {(node.lineno, node.col_offset, _shown(node)) for node in found}
-    return [(line, text) for line, _, text in sorted(lines)]
+    places = {(node.lineno, node.col_offset, _shown(node)) for node in found}
+    return [(line, text) for line, _, text in sorted(places)]
 
 
 def _name(node: ast.expr) -> str:

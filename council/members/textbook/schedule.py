@@ -1,0 +1,145 @@
+"""Textbook edits of the schedule, the batch and the order of the data.
+
+To add one, write it below another of its kind; `council.members.textbook.catalogue` says how.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from council.members.textbook.catalogue import edit, scaled, setting
+from council.members.textbook.rewrite import Code, NoFit, last_name
+
+warm_up = setting(
+    "WARMUP", 0.05, "Warm the learning rates up over a twentieth of the budget", "schedule", 0.15,
+    "The first gradients come from a random model and may point anywhere; rising rates make them count less. With "
+    "normalised updates there is little to protect, and the steps are lost.",
+)  # fmt: skip
+long_warmdown = setting(
+    "WARMDOWN", 0.9, "Let the learning rates fall over most of the run", "schedule", 0.25,
+    "A long decline anneals the noise of small batches away and is what the last part of the gain comes from. The "
+    "price is less progress at the full rate early on.",
+)  # fmt: skip
+short_warmdown = setting(
+    "WARMDOWN", 0.3, "Keep the learning rates up for longer", "schedule", 0.3,
+    "Progress per step is largest at the full rate, and a short budget is far from converged. A third of the run "
+    "may be enough to anneal.",
+)  # fmt: skip
+fall_to_zero = setting(
+    "FINAL_LR", 0.0, "Let the learning rates fall to zero", "schedule", 0.45,
+    "Whatever noise the last steps add stays in the weights that are scored. Falling all the way to zero removes it "
+    "at no cost.",
+)  # fmt: skip
+
+
+@edit("Shape the warmdown as a cosine", "schedule", 0.3,
+      "A cosine keeps the rate high for longer and then falls faster than a line, spending fewer steps at middling "
+      "rates. The area under both is the same, so the difference is small.")  # fmt: skip
+def cosine_warmdown(code: Code) -> None:
+    function = code.top("lr_scale")
+    left = code.assignment("left", function)
+    if code.calls("cos", function):
+        raise NoFit
+    code.after(left, "left = 0.5 - 0.5 * math.cos(math.pi * left)")
+
+
+@edit("Average the weights over the end of the run", "schedule", 0.3,
+      "The last iterates jump around their mean, and the mean has a lower loss than any of them. A decaying average "
+      "over the tail gives it for the price of one pass over the weights per step.")  # fmt: skip
+def average_weights(code: Code) -> None:
+    train = code.top("train")
+    loop = code.one(ast.While, lambda node: bool(code.calls("progress", node.test)), train)
+    cleared = [code.statement(call) for call in code.calls("zero_grad", loop)]
+    if len(cleared) != 1 or code.uses("Average"):
+        raise NoFit
+    code.before(train, AVERAGE)
+    code.before(loop, "average = Average(model)")
+    code.after(cleared[0], "if progress > 1 - AVERAGE_TAIL:\n    average.update()")
+    code.after(loop, "average.write_back()")
+    code.new_constant("AVERAGE_TAIL", "0.1", "share at the end over which the weights are averaged", "FINAL_LR")
+    code.new_constant("AVERAGE_DECAY", "0.9", "decay of that average, per step", "FINAL_LR")
+
+
+AVERAGE = '''
+class Average:
+    """A decaying average of the weights over the end of a run."""
+
+    def __init__(self, model):
+        self.params, self.mean = list(model.parameters()), None
+
+    @torch.no_grad()
+    def update(self):
+        if self.mean is None:
+            self.mean = [p.detach().clone() for p in self.params]
+        for mean, p in zip(self.mean, self.params, strict=True):
+            mean.lerp_(p, 1 - AVERAGE_DECAY)
+
+    @torch.no_grad()
+    def write_back(self):
+        for p, mean in zip(self.params, self.mean or (), strict=self.mean is not None):
+            p.copy_(mean)
+'''
+
+
+def _batch(code: Code, factor: float) -> None:
+    """Scale the batch, and its parts where they would no longer fit in it."""
+    rows, part = round(code.constant("BATCH_ROWS") * factor), code.constant("MICRO_ROWS")
+    if rows < 1 or rows != code.constant("BATCH_ROWS") * factor:
+        raise NoFit
+    code.set_constant("BATCH_ROWS", rows)
+    if rows % part:
+        code.set_constant("MICRO_ROWS", rows)
+
+
+@edit("Halve the batch", "batch", 0.45,
+      "Half the rows per step give nearly twice the steps in the same budget. Far from convergence more steps are "
+      "worth more than quieter gradients.")  # fmt: skip
+def halve_batch(code: Code) -> None:
+    _batch(code, 0.5)
+
+
+@edit("Double the batch", "batch", 0.2,
+      "Larger batches use the machine better and give quieter gradients, which orthogonalised updates can use. The "
+      "number of steps halves, which at a short budget usually costs more.")  # fmt: skip
+def double_batch(code: Code) -> None:
+    _batch(code, 2.0)
+
+
+@edit("Draw the rows of a batch from all over the text", "data order", 0.4,
+      "Rows that follow one another come from the same few files, so a batch says less than its size. Rows at equal "
+      "distances through the text make each gradient more representative.")  # fmt: skip
+def spread_rows(code: Code) -> None:
+    function = code.top("batches")
+    if [argument.arg for argument in function.args.args] != ["tokens", "rows", "seq_len", "device"]:
+        raise NoFit
+    loop = code.one(ast.While, lambda node: True, function)
+    if not code.find(ast.Yield, lambda node: True, loop) or code.calls("arange", function):
+        raise NoFit
+    body = [node for node in function.body if not isinstance(node, ast.Expr)]
+    if body[-1] is not loop or not any(last_name(call.func) == "to" for call in code.calls("to", body[0])):
+        raise NoFit
+    code.drop(*body[1:])
+    code.after(
+        body[0],
+        """
+        lane, position = (len(tokens) - 1) // rows, 0  # how much text each row has to walk through
+        starts = lane * torch.arange(rows, device=device)[:, None]
+        windows = starts + torch.arange(seq_len + 1, device=device)
+        while True:
+            if position + seq_len > lane:
+                position = 0
+            window = tokens[windows + position].long()
+            position += seq_len
+            yield window[:, :-1], window[:, 1:]
+        """,
+    )
+    code.describe(
+        function, "Endless pairs (inputs, targets), each [rows, seq_len] int64, every row from its own part of the text."
+    )
+
+
+larger_final = scaled(
+    "FINAL_LR", 4.0, "End at a higher learning rate", "schedule", 0.15,
+    "A rate that never gets small keeps learning until the last step. Against it speaks the noise that the last "
+    "steps leave in the weights.", high=0.5,
+)  # fmt: skip
