@@ -21,7 +21,10 @@ LAYERS = (
     ("types", "errors", "events"),
     ("config", "repo", "repo_start", "repo_text", "repo_worktree", "lock", "edit", "syntax", "tokens", "store"),
     ("members", "judge", "executors", "guard"),
-    ("records", "room", "brief", "proposing", "voting", "deliberation", "experiment", "session", "replay", "resume"),
+    (
+        *("records", "room", "brief", "proposing", "voting", "running", "settling"),
+        *("deliberation", "experiment", "session", "replay", "resume"),
+    ),
     ("views",),
     ("ui", "web", "cli", "__main__"),
     ("testing",),
