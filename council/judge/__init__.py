@@ -1,0 +1,28 @@
+"""How ballots become a pick and measurements become belief: pure functions, state in and state out.
+
+`slates.py` draws what each judge sees, `ballots.py` reads what it answers, a rule (`borda.py`) makes a tally,
+`book.py` says what a measurement changes. The formulas and their worked numbers are in `docs/mechanism.md`.
+To add a rule: one file with a `tally` of the same signature, and its line in RULES.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+
+from council.types import Ballot
+
+Tally = Callable[[Mapping[str, Mapping[str, int]], Mapping[str, Ballot]], dict[int, float]]
+"""(judge → label → proposal id, judge → ballot) → score per proposal id; higher is better."""
+
+RULES: dict[str, str] = {"borda": "council.judge.borda:tally"}
+
+
+def rule(name: str) -> Tally:
+    """The rule of that name."""
+    module, _, function = RULES[name].partition(":")
+    found: Tally = getattr(import_module(module), function)
+    return found
+
+
+def order(scores: Mapping[int, float], tie: Callable[[int], str]) -> Sequence[int]:
+    """Proposal ids from best to worst; equal scores by the lowest tie hash."""
+    return tuple(sorted(scores, key=lambda p: (-scores[p], tie(p))))

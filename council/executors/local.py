@@ -1,0 +1,135 @@
+"""Experiments on this machine, one `python -m lab` process each.
+
+The lab is a process away so that edited code never shares an interpreter with the council, its keys or its database:
+it gets an allow-list environment and a file, and answers with one JSON object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from council.errors import MachineFault
+from council.executors.base import Executor, Job, Progress, Smoke
+from council.types import Measurement
+
+ENVIRONMENT = ("PATH", "HOME", "LANG", "TMPDIR", "COUNCIL_LAB_CACHE", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
+"""What the lab inherits; keys are not among it."""
+LINE_LIMIT = 1 << 20
+STOP_SECONDS = 5.0
+
+
+class LocalExecutor(Executor):
+    """Runs `python -m lab` with this interpreter."""
+
+    async def measure(self, job: Job, progress: Progress) -> Measurement:
+        arguments = ["measure", str(job.file), "--json", "--seed", str(job.seed), "--split", job.split]
+        arguments += ["--device", job.device, "--sandbox", job.sandbox]
+        if job.budget is not None:
+            arguments += ["--budget", str(job.budget)]
+        found, tail = await _lab(arguments, progress)
+        if found is None:
+            return _void(f"the lab ended without a measurement: {tail or 'it said nothing'}")
+        return _measurement(found)
+
+    async def smoke(self, source: str) -> Smoke:
+        with tempfile.TemporaryDirectory(prefix="council-smoke-") as folder:
+            file = Path(folder) / "train.py"
+            file.write_text(source, encoding="utf-8")
+            found, tail = await _lab(["smoke", str(file), "--json"], lambda _: None)
+        if found is None or found.get("status") == "void":
+            raise MachineFault(
+                f"the lab could not try a proposal: {(found or {}).get('reason') or tail or 'it said nothing'}",
+                hint="Run `council doctor`.",
+            )
+        reason = str(found.get("reason") or "")
+        log = str(found.get("log_tail") or "").strip()
+        return Smoke(found.get("status") == "ok", f"{reason}\n{log}" if log else reason)
+
+
+async def _lab(arguments: list[str], progress: Progress) -> tuple[dict[str, Any] | None, str]:
+    """Run the lab; (its JSON object or None, the last line of its other output). Cancelling kills it."""
+    environment = {k: os.environ[k] for k in ENVIRONMENT if k in os.environ}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",  # the folder one stands in may hold another package named lab
+        "-m",
+        "lab",
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment,
+        start_new_session=True,  # Ctrl-C at the terminal reaches the council alone, which decides what it means
+        limit=LINE_LIMIT,
+    )
+    try:
+        assert process.stdout and process.stderr
+        output, tail = await asyncio.gather(process.stdout.read(), _follow(process.stderr, progress))
+        await process.wait()
+    finally:
+        await _end(process)
+    with suppress(ValueError):
+        found = json.loads(output)
+        if isinstance(found, dict):
+            return found, tail
+    return None, tail
+
+
+async def _follow(stream: asyncio.StreamReader, progress: Progress) -> str:
+    """Pass the lab's progress lines on; returns the last line that was none."""
+    tail = ""
+    while True:
+        try:
+            line = (await stream.readline()).decode("utf-8", "replace")
+        except ValueError:  # longer than any line of the lab; the reader has dropped it
+            continue
+        if not line:
+            return tail
+        try:
+            found = json.loads(line)
+        except ValueError:
+            tail = line.strip()[:500] or tail
+            continue
+        if isinstance(found, dict):
+            progress(found)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Make sure the lab is gone: ask first, so that it can kill its boxes, then insist."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.send_signal(number)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), STOP_SECONDS)
+
+
+def _measurement(found: Mapping[str, Any]) -> Measurement:
+    bpb = found.get("val_bpb")
+    return Measurement(
+        status=str(found["status"]),
+        val_bpb=None if bpb is None else float(bpb),
+        reason=str(found.get("reason") or ""),
+        s0=float(found["s0"]),
+        fingerprint=str(found.get("fingerprint") or ""),
+        conditions=found.get("conditions") or {},
+        sandbox=str(found.get("sandbox") or "none"),
+        train_seconds=float(found.get("train_seconds") or 0.0),
+        total_seconds=float(found.get("total_seconds") or 0.0),
+        log_tail=str(found.get("log_tail") or ""),
+        raw=dict(found),
+    )
+
+
+def _void(reason: str) -> Measurement:
+    return Measurement("void", None, reason, 0.0, "", {}, "none", 0.0, 0.0, "", {})

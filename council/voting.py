@@ -1,0 +1,114 @@
+"""The steps that vote: rank and tally. Each judge ranks a slate of its own; a rule makes ballots a pick.
+
+A ballot that cannot be counted goes back to its judge once; forecasts that still rise down the ranking are mended by the
+isotonic fit and the stated ones kept; anything else is an abstention, recorded as an outcome.
+"""
+
+from __future__ import annotations
+
+from council import judge, records
+from council.brief import brief
+from council.errors import BadReply
+from council.judge import ballots
+from council.proposing import slate_for
+from council.room import Room
+from council.store import Row, now
+from council.types import Ballot, Slate
+
+
+async def rank_turn(room: Room, round_: int, name: str) -> None:
+    """Show one judge its slate and record its ballot and forecasts."""
+    if room.store.one("slates", session=room.sid, round=round_, step="rank", judge=name):
+        return
+    standing = records.standing(room.store, room.sid, round_)
+    slate, row = slate_for(room, round_, "rank", name, standing)
+    ballot: Ballot | None = None
+    outcome: Row | None = None
+    if slate.entries:
+        turn = room.turn(round_, "rank", name)
+        ballot, outcome = await room.ask(turn, lambda: _ballot(room, round_, name, slate))
+    with room.store.atomic():
+        slate_id = room.store.insert("slates", row)
+        if outcome:
+            room.store.insert("outcomes", outcome)
+        for p in row["recused"]:
+            _forecast(room, round_, name, p, standing[p]["forecast"], own=True)
+        if ballot:
+            _record(room, round_, name, slate_id, row, ballot)
+
+
+async def _ballot(room: Room, round_: int, name: str, slate: Slate) -> Ballot | None:
+    """A countable ballot, asked for at most twice; raises BadReply if neither can be counted."""
+    labels, complaint, found = [e.label for e in slate.entries], "", None
+    for attempt in (1, 2):
+        turn = room.turn(round_, "rank", name, attempt, complaint)
+        found = await room.members[name].rank(brief(room, round_, name), slate, turn)
+        if found is None:
+            return None
+        complaint = ballots.fault(found, labels) or ballots.rises(found)
+        if not complaint:
+            return found
+    assert found is not None
+    if ballots.fault(found, labels):
+        raise BadReply(f"the ballot cannot be counted: {complaint}")
+    return found
+
+
+def _record(room: Room, round_: int, name: str, slate_id: int, slate: Row, stated: Ballot) -> None:
+    counted = ballots.mend(stated) if ballots.rises(stated) else stated
+    room.store.insert(
+        "ballots",
+        {
+            "session": room.sid,
+            "round": round_,
+            "judge": name,
+            "slate": slate_id,
+            "at": now(),
+            "ranking": list(counted.ranking),
+            "stated": {k: float(p) for k, p in stated.forecasts.items()},
+            "mended": counted is not stated,
+        },
+    )
+    for label, p in slate["shown"]:
+        _forecast(room, round_, name, p, counted.forecasts[label], own=False)
+
+
+def _forecast(room: Room, round_: int, name: str, proposal: int, p: float, own: bool) -> None:
+    row = {"session": room.sid, "round": round_, "judge": name, "proposal": proposal, "p": float(p), "own": own}
+    room.store.insert("forecasts", row)
+
+
+def tally_round(room: Room, round_: int) -> None:
+    """Turn the ballots of a round into scores, a ranking and a pick; no valid proposal, no tally."""
+    if room.store.one("tallies", session=room.sid, round=round_):
+        return
+    standing = records.standing(room.store, room.sid, round_)
+    if not standing:
+        room.say("step", "no valid proposal; the incumbent will run again", round=round_, step="tally")
+        return
+    scores = count(room.rule, room.store.rows("slates", session=room.sid, round=round_, step="rank"),
+                   room.store.rows("ballots", session=room.sid, round=round_), list(standing))
+    ranking = judge.order(scores, lambda p: room.hash_for(round_, p))
+    with room.store.atomic():
+        room.store.insert(
+            "tallies",
+            {
+                "session": room.sid,
+                "round": round_,
+                "at": now(),
+                "rule": room.rule,
+                "scores": {str(p): s for p, s in scores.items()},
+                "ranking": list(ranking),
+                "pick": ranking[0],
+            },
+        )
+    pick = standing[ranking[0]]
+    room.say("step", f"the council picks {pick['title']} ({pick['member']})", round=round_, step="tally")
+
+
+def count(rule: str, slates: list[Row], found: list[Row], standing: list[int]) -> dict[int, float]:
+    """Score per standing proposal, recomputed from the rows of slates and ballots."""
+    shown = {s["judge"]: {label: p for label, p in s["shown"]} for s in slates}
+    cast = {b["judge"]: Ballot(tuple(b["ranking"]), b["stated"]) for b in found}
+    scores = judge.rule(rule)(shown, cast)
+    return {p: scores.get(p, 0.0) for p in standing}
