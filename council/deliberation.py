@@ -2,7 +2,8 @@
 
 LangGraph wires the fan-out over members and the joins; it stores nothing. Each node first looks for its rows and does
 only what is missing, so running the graph again after a crash goes on at the first missing step. State carries ids and
-flags, never texts. To add a step: a node here, its rows in the store, a line in `docs/vocabulary.md`.
+flags, never texts. Nodes and routes are async because LangGraph would run plain functions in a thread of their own,
+and the store belongs to one thread. To add a step: a node here, its rows in the store, a line in `docs/vocabulary.md`.
 """
 
 from __future__ import annotations
@@ -60,10 +61,10 @@ def build(room: Room) -> Any:
         tally_round(room, state["round"])
         return {}
 
-    def to_members(state: Deliberation) -> list[Send] | str:
+    async def to_members(state: Deliberation) -> list[Send] | str:
         return [Send("propose", {"round": state["round"], "member": m}) for m in sorted(room.members)] or "guard"
 
-    def after_guard(state: Deliberation) -> list[Send] | str:
+    async def after_guard(state: Deliberation) -> list[Send] | str:
         broken = [] if state.get("debated") else _to_repair(room, state["round"])
         if broken:
             return [Send("repair", {"round": state["round"], "proposal": p}) for p in broken]

@@ -48,12 +48,12 @@ def build(room: Room) -> Any:
         settle_round(room, state["round"])
         return {}
 
-    def after_run(state: Experiments) -> str:
+    async def after_run(state: Experiments) -> str:
         if repairable(room, state["round"]):
             return "repair"
         return "run" if due(room, state["round"]) else "verdict"
 
-    def after_settle(state: Experiments) -> str:
+    async def after_settle(state: Experiments) -> str:
         return "run" if due(room, state["round"]) else END
 
     for node in (run, repair, verdict, keep, settle):

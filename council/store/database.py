@@ -180,6 +180,6 @@ def _explained(path: Path) -> Iterator[None]:
     except PermissionError as error:
         raise StoreUnusable(f"{path} cannot be opened: {error.strerror}", hint="Check its permissions.") from error
     except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.IntegrityError):
-            raise
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.InterfaceError):
+            raise  # ours to mend, not the user's
         raise StoreUnusable(f"{path} is not a usable database: {error}", hint="Move it away and run again.") from error
