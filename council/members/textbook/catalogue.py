@@ -26,15 +26,14 @@ class TextbookEdit:
     rewrite: Callable[[Code], None]
 
     def apply(self, source: str, device: str = "cpu") -> str | None:
-        """The source after the edit; None where it does not apply, or changes nothing but text."""
+        """The source after the edit; None where it does not apply."""
         try:
             code = Code(source, device)
             self.rewrite(code)
             code.commit()
-            changed = syntax.fingerprint(code.source) != syntax.fingerprint(source)
         except (NoFit, syntax.Unparsable):
             return None
-        return code.source if changed else None
+        return code.source if code.source != source else None
 
 
 def edit(title: str, family: str, prior: float, hypothesis: str) -> Callable[[Callable[[Code], None]], TextbookEdit]:
@@ -43,7 +42,15 @@ def edit(title: str, family: str, prior: float, hypothesis: str) -> Callable[[Ca
 
 
 def scaled(
-    name: str, factor: float, title: str, family: str, prior: float, hypothesis: str, *, low: float = 0.0, high: float = 1e9
+    name: str,
+    factor: float,
+    title: str,
+    family: str,
+    prior: float,
+    hypothesis: str,
+    *,
+    low: float = 0.0,
+    high: float = 1e9,
 ) -> TextbookEdit:
     """An edit that multiplies one constant, where the result lies within `low` and `high`."""
 

@@ -8,21 +8,29 @@ left it combines two; then it abstains. Others' proposals it judges by how their
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from council import edit
 from council.members import constants
 from council.members.base import Member
-from council.members.textbook import optimizer, schedule
+from council.members.textbook import architecture, attention, embedding, optimizer, schedule
 from council.members.textbook.catalogue import TextbookEdit, edits_of
+from council.members.textbook.rewrite import Code
 from council.types import TITLE_LIMIT, Ballot, Brief, Proposal, Slate, Turn
 
-EDITS = tuple(entry for module in (optimizer, schedule) for entry in edits_of(module))
+CHAPTERS = (optimizer, schedule, architecture, attention, embedding)
+"""The modules that hold edits."""
+
+EDITS = tuple(entry for chapter in CHAPTERS for entry in edits_of(chapter))
 """Every edit in the book."""
 
 DOUBT = 4
 """How many experiments at the base rate a family's own record is mixed with."""
+
+
+SETTLING = frozenset({"keep", "discard", "crash", "rejected"})
+"""Verdicts that say something about an edit."""
 
 
 class TextbookMember(Member):
@@ -33,12 +41,14 @@ class TextbookMember(Member):
     async def propose(self, brief: Brief, turn: Turn) -> Proposal | None:
         chance, device = random.Random(turn.seed), constants.device(brief)
         run = {past.title for past in brief.history if past.mine}
-        for entry in shuffled(EDITS, chance):
-            if entry.title not in run and (child := entry.apply(brief.source, device)) is not None:
-                return _proposal(entry, brief, child)
-        for entry in shuffled(tuple(_pairs(run)), chance):
-            if (child := entry.apply(brief.source, device)) is not None:
-                return _proposal(entry, brief, child)
+        fitting = [entry for entry in EDITS if entry.apply(brief.source, device) is not None]
+        fresh = [entry for entry in fitting if entry.title not in run]
+        for entry in shuffled(fresh or list(_pairs(fitting, run)), chance):
+            child = entry.apply(brief.source, device)
+            if child is not None:
+                return Proposal(
+                    entry.title, entry.hypothesis, entry.family, edit.between(brief.source, child), entry.prior
+                )
         return None
 
     async def rank(self, brief: Brief, slate: Slate, turn: Turn) -> Ballot | None:
@@ -49,7 +59,7 @@ class TextbookMember(Member):
         return Ballot(tuple(sorted(labels, key=lambda label: -forecasts[label])), forecasts)
 
 
-def shuffled(entries: tuple[TextbookEdit, ...], chance: random.Random) -> list[TextbookEdit]:
+def shuffled(entries: Sequence[TextbookEdit], chance: random.Random) -> list[TextbookEdit]:
     """The entries in random order, each the earlier the likelier it is to help (weights: the priors)."""
     return sorted(entries, key=lambda entry: -(chance.random() ** (1 / entry.prior)))
 
@@ -61,14 +71,10 @@ def family_rate(brief: Brief, family: str) -> float:
     return (hits + DOUBT * brief.base_rate) / (len(settled) + DOUBT)
 
 
-SETTLING = frozenset({"keep", "discard", "crash", "rejected"})
-"""Verdicts that say something about an edit."""
-
-
 def combined(first: TextbookEdit, second: TextbookEdit) -> TextbookEdit:
     """Both edits, one after the other; it helps about as often as the worse of the two."""
 
-    def rewrite(code: object) -> None:
+    def rewrite(code: Code) -> None:
         first.rewrite(code)
         code.commit()
         second.rewrite(code)
@@ -82,13 +88,9 @@ def combined(first: TextbookEdit, second: TextbookEdit) -> TextbookEdit:
     )
 
 
-def _pairs(run: set[str]) -> Iterator[TextbookEdit]:
-    """All pairs of edits that this member has not run as a pair."""
-    for first, second in combinations(EDITS, 2):
+def _pairs(fitting: Sequence[TextbookEdit], run: set[str]) -> Iterator[TextbookEdit]:
+    """All pairs of the edits that this member has not run as a pair."""
+    for first, second in combinations(fitting, 2):
         pair = combined(first, second)
         if not run & {pair.title, f"{second.title} + {first.title}"} and len(pair.title) <= TITLE_LIMIT:
             yield pair
-
-
-def _proposal(entry: TextbookEdit, brief: Brief, child: str) -> Proposal:
-    return Proposal(entry.title, entry.hypothesis, entry.family, edit.between(brief.source, child), entry.prior)

@@ -96,7 +96,7 @@ class Code:
 
     def uses(self, name: str) -> bool:
         """True if any name or attribute of the code is called `name`."""
-        return any(last_name(node) == name for node in ast.walk(self.tree) if isinstance(node, (ast.Name, ast.Attribute)))
+        return any(last_name(node) == name for node in ast.walk(self.tree))
 
     # Changing
 
@@ -109,8 +109,8 @@ class Code:
         """Replace the text of an expression or statement."""
         self._queue.append((*syntax.span(self.source, node), text))
 
-    def drop(self, *statements: ast.stmt) -> None:
-        """Delete statements with their lines, and the blank lines after a whole function or class."""
+    def drop(self, *statements: ast.stmt | ast.expr) -> None:
+        """Delete statements, or list entries that fill their lines; with a whole function also the blank lines after it."""
         for node in statements:
             first = min([node.lineno, *(part.lineno for part in getattr(node, "decorator_list", ()))])
             start, end = self._line(first), self._line(node.end_lineno + 1)

@@ -133,9 +133,7 @@ def spread_rows(code: Code) -> None:
             yield window[:, :-1], window[:, 1:]
         """,
     )
-    code.describe(
-        function, "Endless pairs (inputs, targets), each [rows, seq_len] int64, every row from its own part of the text."
-    )
+    code.describe(function, "Endless pairs (inputs, targets), each [rows, seq_len] int64, a part of the text per row.")
 
 
 larger_final = scaled(
