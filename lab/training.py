@@ -1,0 +1,215 @@
+"""The train box, seen from the referee: tokens out at `start`, clock running, weights back.
+
+Why this is a loop and not a call: while the box works the referee has to publish progress, keep the
+clock, drain what the box prints, and notice within a fiftieth of a second that it died or overran.
+Nothing that the box says is believed; all it can do is hand over weights or end its experiment.
+"""
+
+import math
+import os
+import select
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.clock import Clock
+from lab.errors import Ended, Rejected
+from lab.measurement import printable
+from lab.memory import ProgressPage, read_into, sealed, size_of
+from lab.process import peak_memory_mb
+from lab.protocol import Message, checked
+from lab.sandbox import Box
+from lab.settings import GRACE, LOG_CAP, LOG_TAIL, POLL_SECONDS, STARTUP_SECONDS, WALL_FACTOR
+
+Report = Callable[[dict[str, Any]], None]
+
+ITEM_SIZES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
+ITEM_SIZES |= {"int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1, "bool": 1}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A state dict as raw bytes that the referee has copied and measured."""
+
+    fields: dict[str, Any]  # names, shapes, dtypes
+    fd: int
+    numbers: int  # elements in all
+
+
+@dataclass
+class TrainPhase:
+    """Everything between the launch of the train box and its weights."""
+
+    box: Box
+    clock: Clock
+    page: ProgressPage
+    tokens_fd: int
+    token_count: int
+    budget: float  # seconds on `clock`
+    weights_cap: int  # bytes
+    wall_seconds: float = math.inf  # limit on the whole phase
+    report: Report = lambda line: None
+    on_ready: Callable[[], None] = lambda: None
+    reported: dict[str, Any] = field(default_factory=dict)
+    charged: float | None = None
+    startup_seconds: float | None = None
+    train_seconds: float | None = None
+    peak_memory_mb: float | None = None
+    _tail: bytes = b""
+    _printed: int = 0
+    _started: bool = False
+    _weights: Weights | None = None
+
+    def run(self) -> Weights:
+        """Wait for the weights. Raises Ended with crash, timeout, oom, rejected or void."""
+        self._began = time.monotonic()
+        self._ready_at = math.inf
+        next_report = 0.0
+        while self._weights is None:
+            readable = [self.box.channel] if not self.box.channel.closed else []
+            select.select([*readable, *([self.box.output] if self.box.output >= 0 else [])], [], [], POLL_SECONDS)
+            self._drain_output()
+            code = self.box.exit_code()  # before the messages: its last one may explain its end
+            self._handle_messages()
+            self._keep_time()
+            if self._weights is None and (code is not None or self.box.channel.closed):
+                self._died(code)
+            if time.monotonic() >= next_report:
+                next_report = time.monotonic() + 1.0
+                self.report(self._line())
+        return self._weights
+
+    def log_tail(self) -> str:
+        """The end of what the box printed."""
+        return printable(self._tail.decode("utf-8", "replace"), LOG_TAIL)
+
+    def _line(self) -> dict[str, Any]:
+        spent = time.monotonic() - self._began
+        return {
+            "phase": "train" if self.startup_seconds is not None else "startup",
+            "seconds": round(spent, 2),
+            "step": self.reported.get("steps"),
+            "loss": self.reported.get("loss"),
+            "progress": round(self.clock.charge() / self.budget, 4),
+        }
+
+    def _handle_messages(self) -> None:
+        for _ in range(100):  # a box that never stops talking must not stop the clock
+            message = self.box.channel.poll()
+            if message is None or self._weights is not None:
+                return
+            self._handle(checked(message))
+
+    def _handle(self, message: Message) -> None:
+        if (message.kind == "ready") == (self.startup_seconds is not None) and message.kind != "error":
+            raise Rejected(f"the box sent {message.kind!r} out of turn")
+        match message.kind:
+            case "ready":
+                self.clock.ready()
+                self._ready_at = time.monotonic()
+                self.startup_seconds = self._ready_at - self._began
+                self.on_ready()
+            case "start":
+                if self._started:
+                    raise Rejected("the box sent 'start' twice")
+                self._started = True
+                self.clock.started()
+                self.box.channel.send("tokens", self.tokens_fd, count=self.token_count)
+            case "log":
+                self.reported = {"steps": message.fields["step"], "loss": _finite(message.fields["loss"])}
+            case "weights":
+                self._finish(message)
+            case "error":
+                raise error_of(message)
+            case _:
+                raise Rejected(f"the box sent {message.kind!r} out of turn")
+
+    def _finish(self, message: Message) -> None:
+        self._keep_time()
+        self.train_seconds = time.monotonic() - self._ready_at
+        self.peak_memory_mb = peak_memory_mb(self.box.pid)
+        try:
+            self._weights = copied(message, self.weights_cap)
+        finally:
+            os.close(message.fd)
+
+    def _keep_time(self) -> None:
+        charge = self.clock.charge()
+        self.charged = charge / self.budget
+        self.page.write(self.charged)
+        now = time.monotonic()
+        if charge > self.budget + GRACE:
+            raise Ended("timeout", f"training used {charge:.1f} s, the budget is {self.budget:g} s: return when progress() is 1")
+        if now - self._ready_at > WALL_FACTOR * self.budget:
+            raise Ended("timeout", f"training took {now - self._ready_at:.1f} s of wall time and used {charge:.1f} s of its {self.budget:g} s budget")
+        if now - self._began > self.wall_seconds:
+            raise Ended("timeout", f"the whole took more than {self.wall_seconds:g} s")
+        if self.startup_seconds is None and now - self._began > STARTUP_SECONDS:
+            raise Ended("void", f"the box was not ready after {STARTUP_SECONDS:g} s; is the machine overloaded?")
+
+    def _died(self, code: int | None) -> None:
+        if self.startup_seconds is None:
+            raise Ended("void", f"the box ended {_ending(code)} before it was ready")
+        if code == -9:
+            raise Ended("oom", "the box was killed by signal 9, as the system does when memory runs out")
+        raise Ended("crash", f"the box ended {_ending(code)} without handing over weights")
+
+    def _drain_output(self) -> None:
+        for _ in range(16):
+            try:
+                data = os.read(self.box.output, 65536)
+            except BlockingIOError:
+                return
+            if not data:
+                os.close(self.box.output)
+                self.box.output = -1
+                return
+            if self._printed < LOG_CAP:
+                self._tail = (self._tail + data)[-LOG_TAIL:]
+            self._printed += len(data)
+
+
+def error_of(message: Message) -> Ended:
+    """What the train box says went wrong with the edited code."""
+    kind, line = message.fields["kind"], message.fields["line"]
+    text = " ".join(printable(f"{message.fields['type']}: {message.fields['message']}", 400).split())
+    where = f", train.py line {line}" if line else ""
+    match kind:
+        case "missing":
+            return Ended("crash", "train.py defines no function " + printable(message.fields["message"], 20))
+        case "parse":
+            return Ended("crash", f"train.py does not parse: {text}{where}")
+        case "oom":
+            return Ended("oom", f"out of memory: {text}{where}")
+        case _:
+            return Ended("crash", f"{text}{where}")
+
+
+def copied(message: Message, cap: int) -> Weights:
+    """The weights in memory of our own. Raises Rejected unless names, shapes, types and bytes agree."""
+    names, shapes, dtypes = (message.fields[key] for key in ("names", "shapes", "dtypes"))
+    if not len(names) == len(shapes) == len(dtypes) or len(set(names)) != len(names):
+        raise Rejected(f"the box sent {len(names)} names, {len(shapes)} shapes and {len(dtypes)} types of weights")
+    numbers = expected = 0
+    for shape, dtype in zip(shapes, dtypes, strict=True):
+        if dtype not in ITEM_SIZES:
+            raise Rejected(f"weights of type {printable(dtype, 20)} are not accepted")
+        numbers += math.prod(shape)
+        expected += math.prod(shape) * ITEM_SIZES[dtype]
+    if expected > cap:
+        raise Rejected(f"the weights have {expected} bytes, at most {cap} are allowed")
+    size = size_of(message.fd, cap)
+    if size != expected:
+        raise Rejected(f"the weights have {size} bytes, their shapes say {expected}")
+    return Weights(message.fields, sealed("weights", [read_into(message.fd, size)]), numbers)
+
+
+def _finite(value: Any) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _ending(code: int | None) -> str:
+    if code is None:
+        return "its connection"
+    return f"by signal {-code}" if code < 0 else f"with exit code {code}"
