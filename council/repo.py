@@ -32,7 +32,6 @@ _SETTINGS = (
     "core.sparseCheckout=false",
     "core.logAllRefUpdates=false",
     "core.filesRefLockTimeout=5000",
-    "core.attributesFile=/dev/null",
     "core.quotePath=true",
     "diff.suppressBlankEmpty=false",
     "i18n.commitEncoding=UTF-8",
@@ -282,7 +281,7 @@ class Repo:
         """Run git on the objects alone (no index, no attributes of the checkout), or as `user` inside the checkout."""
         if user:
             return _run(["-C", str(self.root), *args], stdin=stdin, env=env or {})
-        bare = ["-C", str(self.git_dir), f"--git-dir={self.git_dir}", *args]
+        bare = ["-C", str(self.git_dir), f"--git-dir={self.git_dir}", "-c", "core.attributesFile=/dev/null", *args]
         return _run(bare, stdin=stdin, env={"GIT_INDEX_FILE": str(self.git_dir / "no-index"), **(env or {})})
 
 

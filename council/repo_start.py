@@ -55,7 +55,7 @@ def start_commit(repo: Repo, *, from_worktree: bool, program: str) -> str:
     blobs = {path: blob for path in (TRAIN_PY, program) if (blob := _changed(repo, path, write=from_worktree))}
     if from_worktree:
         if not (repo.root / TRAIN_PY).is_file() or (repo.root / TRAIN_PY).is_symlink():
-            raise RepositoryError(f"There is no plain file {TRAIN_PY} in {repo.root} to take a snapshot of.")
+            raise _no_train(repo)
         blobs = {path: blob for path, blob in blobs.items() if blob != _GONE}
         if not blobs:
             return head
@@ -73,7 +73,7 @@ def start_commit(repo: Repo, *, from_worktree: bool, program: str) -> str:
 
 
 def _no_train(repo: Repo) -> RepositoryError:
-    if (repo.root / TRAIN_PY).is_file():
+    if (repo.root / TRAIN_PY).is_file() and not (repo.root / TRAIN_PY).is_symlink():
         return RepositoryError(
             f"{TRAIN_PY} is in the folder but not in the last commit.",
             hint=f'Commit it (git add {TRAIN_PY} && git commit -m "Add train.py"), or start from a snapshot: '

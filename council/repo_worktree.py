@@ -54,7 +54,8 @@ def worktree(repo: Repo, commit: str, name: str) -> Iterator[Path]:
 
 
 def _add(repo: Repo, commit: str, path: Path) -> None:
-    args = [*_without_filters(repo), "-c", "core.autocrlf=false", "-c", "advice.detachedHead=false"]
+    settings = ("core.attributesFile=/dev/null", "core.autocrlf=false", "advice.detachedHead=false")
+    args = [*_without_filters(repo), *(part for setting in settings for part in ("-c", setting))]
     args += ["worktree", "add", "--quiet", "--force", "--detach", str(path), commit]
     status, _, err = repo.call(args, env={"GIT_LFS_SKIP_SMUDGE": "1"}, user=True)
     if status != 0:
