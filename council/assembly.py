@@ -28,7 +28,9 @@ def members_of(config: Config, *, offline: bool) -> tuple[dict[str, Member], dic
         try:
             member = found(entry.name, **entry.options)
         except TypeError as error:
-            raise ConfigError(f"member {entry.name}: options {sorted(entry.options)} do not fit {entry.kind}: {error}") from error
+            raise ConfigError(
+                f"member {entry.name}: options {sorted(entry.options)} do not fit {entry.kind}: {error}"
+            ) from error
         if reason := member.absent():
             absent[entry.name] = reason
         else:

@@ -1,13 +1,14 @@
 """Grounding the book: the baseline is measured twice before anything is compared with it.
 
-Measurements under other conditions or on other data are never compared, so a session that finds itself elsewhere (another
-machine, another budget, another torch) measures its baseline again, then its incumbent, and opens the book anew.
+Measurements under other conditions or on other data are never compared, so a session that finds itself elsewhere
+(another machine, another budget, another torch) measures its baseline again, then its incumbent, and opens the book
+anew.
 """
 
 from __future__ import annotations
 
 from council import records
-from council.errors import CouncilError, MachineFault
+from council.errors import BaselineError, MachineFault
 from council.judge import book as books
 from council.room import Room
 from council.running import RUNS, TRIES, Due, run_job
@@ -62,7 +63,9 @@ async def _measure(room: Room, role: Role, commit: str, after: int) -> list[Row]
             await run_job(room, Due(0, role, None, commit, done[-1]))
             continue
         good = [r for r in done if r["status"] == "ok"]
-        same = [r for r in good if (r["fingerprint"], r["conditions"]) == (good[-1]["fingerprint"], good[-1]["conditions"])]
+        same = [
+            r for r in good if (r["fingerprint"], r["conditions"]) == (good[-1]["fingerprint"], good[-1]["conditions"])
+        ]
         if len(same) >= WANTED:
             return same[-WANTED:]
         _give_up(room, done, role)
@@ -76,9 +79,13 @@ def _give_up(room: Room, done: list[Row], role: Role) -> None:
     spoilt = [r for r in bad if r["status"] == "void"]
     if len(spoilt) >= TRIES or len(fresh) >= MOST:
         last = (spoilt or fresh)[-1]
-        raise MachineFault(f"the {role.value} could not be measured: {last['reason'] or 'the conditions keep changing'}",
-                           hint="See `council doctor`.")
+        raise MachineFault(
+            f"the {role.value} could not be measured: {last['reason'] or 'the conditions keep changing'}",
+            hint="See `council doctor`.",
+        )
     if len(bad) > len(spoilt):
         last = next(r for r in reversed(bad) if r["status"] != "void")
-        raise CouncilError(f"the {role.value} itself does not run: {last['status']}: {last['reason']}",
-                           hint="Mend lab/train.py, commit it, and start a new session.")
+        raise BaselineError(
+            f"the {role.value} itself does not run: {last['status']}: {last['reason']}",
+            hint="Mend lab/train.py, commit it, and start a new session.",
+        )

@@ -32,9 +32,9 @@ def brief(room: Room, round_: int, member: str) -> Brief:
     assert opened is not None, "the brief step opens the round"
     book = room.store.get("books", opened["book"])
     rows = list(room.store.query(HISTORY, room.sid, round_))
-    settled = list(room.store.query(
-        "SELECT delta FROM verdicts WHERE session = ? AND round < ? AND settles = 1", room.sid, round_
-    ))
+    settled = list(
+        room.store.query("SELECT delta FROM verdicts WHERE session = ? AND round < ? AND settles = 1", room.sid, round_)
+    )
     return Brief(
         session=room.name,
         round=round_,

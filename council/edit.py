@@ -41,7 +41,8 @@ def _locate(number: int, block: Block, parent: str) -> tuple[int, int, int, str]
     if count > 1:
         raise EditError(f"the search text of block {number} occurs {count} times; add lines until it is unique")
     if count == 0:
-        raise EditError(f"the search text of block {number} does not occur; the nearest region is:\n{_nearest(block.search, parent)}")
+        near = _nearest(block.search, parent)
+        raise EditError(f"the search text of block {number} does not occur; the nearest region is:\n{near}")
     start = parent.index(block.search)
     return start, start + len(block.search), number, block.replace
 
@@ -75,7 +76,9 @@ def between(old: str, new: str) -> Edit:
     return Edit(whole=new)
 
 
-def _unique_spans(before: list[str], opcodes: list[tuple[str, int, int, int, int]], old: str) -> list[tuple[int, int, int, int]]:
+def _unique_spans(
+    before: list[str], opcodes: list[tuple[str, int, int, int, int]], old: str
+) -> list[tuple[int, int, int, int]]:
     """Changed line ranges, each widened by equal lines until its old text is unique, merged where they meet."""
     spans: list[tuple[int, int, int, int]] = []
     for tag, a, b, c, d in opcodes:

@@ -10,6 +10,7 @@
     ├── NoCouncil                2  fewer than two members are present
     ├── EditError                1  an edit does not apply (a value for the guard, never seen by the user)
     ├── MachineFault             1  the lab cannot measure on this machine
+    ├── BaselineError            1  the code a session starts from does not run
     └── MemberError              1  a member delivered nothing; becomes an Outcome, never ends a night
         ├── Refused   ├── BadReply   ├── Broke
 
@@ -26,6 +27,7 @@ class CouncilError(Exception):
     """Base of all errors the council raises on purpose."""
 
     exit_code = 1
+    resumable = True  # whether going on with the same session can help
 
     def __init__(self, message: str, *, hint: str = "", kept: str = "") -> None:
         super().__init__(message)
@@ -81,6 +83,12 @@ class EditError(CouncilError):
 
 class MachineFault(CouncilError):
     """The lab cannot measure on this machine."""
+
+
+class BaselineError(CouncilError):
+    """The code a session starts from does not run."""
+
+    resumable = False
 
 
 class MemberError(CouncilError):

@@ -1,8 +1,8 @@
 """The guard: which proposals may reach the GPU. Checks run from cheap to dear and each failure names its exact reason.
 
-applies · parses · defines build and train · seeds nothing of its own · no duplicate of measured or proposed code · smoke.
-The first ones are here and pure; trying the code is the executor's and the last step. To add a check: a function from a
-source to a reason ('' means fine) in CHECKS.
+applies · parses · defines build and train · seeds nothing of its own · no duplicate of measured or proposed code ·
+smoke. All but the last are here and pure; trying the code is the executor's. To add a check: a function from a source
+to a reason ('' means fine) in CHECKS.
 """
 
 from __future__ import annotations

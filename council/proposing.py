@@ -1,8 +1,8 @@
 """The steps that make proposals: propose, guard, repair, debate. Each writes its rows once and returns if they exist.
 
-A proposal that replaces another (a repair of an invalid one, a revision after debate, a late repair of a crash) is a new
-row that names it; the latest valid one of a member stands. The guard's dear check, trying the code, runs here because it
-needs the executor.
+A proposal that replaces another (a repair of an invalid one, a revision after debate, a late repair of a crash) is a
+new row that names it; the latest valid one of a member stands. The guard's dear check, trying the code, runs here
+because it needs the executor.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ async def guard_round(room: Room, round_: int) -> None:
     done = records.checks(room.store, room.sid, round_)
     known = records.known_code(room.store, room.sid)
     # What was proposed before is known code, whoever's it is; a member may not repeat its own refused edit either.
-    known |= {row["code"]: f"a proposal of this round ({row['title']})" for row in rows if row["id"] in done and row["code"]}
+    known |= {
+        row["code"]: f"a proposal of this round ({row['title']})" for row in rows if row["id"] in done and row["code"]
+    }
     waiting: list[Checking] = []
     for row in rows:
         if row["id"] in done:
@@ -165,7 +167,7 @@ async def mend(room: Room, row: Row, reason: str, step: str) -> int | None:
 
 
 async def debate_round(room: Room, round_: int) -> None:
-    """Each member comments on the others' valid proposals; each author who was criticised may answer and revise once."""
+    """Each member comments on the others' valid proposals; an author who was criticised may answer and revise once."""
     standing = records.standing(room.store, room.sid, round_)
     await asyncio.gather(*(_criticise(room, round_, name, standing) for name in sorted(room.members)))
     await asyncio.gather(*(_answer(room, round_, row) for row in standing.values()))
@@ -199,7 +201,7 @@ async def _criticise(room: Room, round_: int, name: str, standing: dict[int, Row
         return
     turn = room.turn(round_, "debate", name)
     found, outcome = await room.ask(turn, lambda: room.members[name].critique(brief(room, round_, name), slate, turn))
-    behind = {label: p for label, p in row["shown"]}
+    behind = dict(row["shown"])
     comments = {c.label: c for c in found or () if c.label in behind and c.text.strip()}
     if found is not None and not comments:
         return  # a member that does not debate leaves no trace

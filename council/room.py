@@ -97,8 +97,13 @@ class Room:
     def outcome(self, turn: Turn, kind: Miss, detail: str) -> Row:
         """The row that says why a member delivered nothing at its turn."""
         if kind is not Miss.ABSTAINED:
-            self.say("member", f"{turn.member} delivered nothing: {kind.value.replace('_', ' ')} {detail[:160]}".rstrip(),
-                     round=turn.round, step=turn.step, member=turn.member)
+            self.say(
+                "member",
+                f"{turn.member} delivered nothing: {kind.value.replace('_', ' ')} {detail[:160]}".rstrip(),
+                round=turn.round,
+                step=turn.step,
+                member=turn.member,
+            )
         return {
             "session": self.sid,
             "round": turn.round,

@@ -29,7 +29,7 @@ CURVE_POINTS = 500
 
 @dataclass(frozen=True)
 class Due:
-    """An experiment to run: recorded already (`row`), or to be recorded as `role` of a proposal (None: the same code)."""
+    """An experiment to run: already recorded as `row`, or to be recorded for a proposal (None: the same code)."""
 
     round: int
     role: Role
@@ -56,8 +56,14 @@ def runs(room: Room, round_: int) -> list[Row]:
 def recent(room: Room, count: int) -> list[Row]:
     """The last experiments of the session that ended a slot: neither repeated nor repaired."""
     last = room.store.query(RUNS.format(where="e.number > ?"), room.sid, _last_number(room) - 4 * count)
-    ended = [r for r in last if r["kind"] not in (None, "void") and r["settles"] or r["status"] == "ok"
-             or (r["kind"] == "void" and r["number"] == _last_number(room))]
+    ended = [
+        r
+        for r in last
+        if r["kind"] not in (None, "void")
+        and r["settles"]
+        or r["status"] == "ok"
+        or (r["kind"] == "void" and r["number"] == _last_number(room))
+    ]
     return ended[-count:]
 
 
@@ -112,8 +118,9 @@ def _mended(room: Room, crashed: Row) -> Row | None:
     """The valid late repair of a crashed trial that has not run, if its author made one."""
     if crashed["role"] != Role.TRIAL or crashed["status"] != "crash":
         return None
-    row = room.store.one("proposals", session=room.sid, round=crashed["round"], step="late_repair",
-                         replaces=crashed["proposal"])
+    row = room.store.one(
+        "proposals", session=room.sid, round=crashed["round"], step="late_repair", replaces=crashed["proposal"]
+    )
     check = row and room.store.one("checks", proposal=row["id"])
     return row if check and check["valid"] else None
 
@@ -126,7 +133,7 @@ def repairable(room: Room, round_: int) -> bool:
     raw: Mapping[str, Any] = done[-1]["raw"]
     boxed = float(raw.get("startup_seconds") or 0) + float(raw.get("train_seconds") or 0)
     key = {"session": room.sid, "round": round_, "step": "late_repair"}
-    asked = room.store.one("outcomes", **key) or room.store.one("proposals", **key)
+    asked = room.store.one("outcomes", "id", **key) or room.store.one("proposals", "id", **key)
     checked = asked and "title" in asked and room.store.one("checks", proposal=asked["id"])
     return boxed < EARLY_SECONDS and (asked is None or ("title" in asked and not checked))
 
@@ -218,4 +225,6 @@ def _finish(room: Room, row: Row, found: Measurement, curve: list[list[object]])
 
 
 def _last_number(room: Room) -> int:
-    return int(next(room.store.query("SELECT coalesce(max(number), 0) AS n FROM experiments WHERE session = ?", room.sid))["n"])
+    return int(
+        next(room.store.query("SELECT coalesce(max(number), 0) AS n FROM experiments WHERE session = ?", room.sid))["n"]
+    )

@@ -47,6 +47,7 @@ def _judge(room: Room, row: Row, repaired: bool) -> None:
     found = records.book(room.store, room.sid)
     assert found is not None, "round 0 books the baseline"
     book, at = found
+    gone = ""
     odd = comparable(room, row, at["since"]) if row["status"] == "ok" else ""
     if row["status"] != "ok" or odd:
         kind = Kind.VOID if odd else FAILED.get(row["status"], Kind.VOID)
@@ -63,7 +64,7 @@ def _judge(room: Room, row: Row, repaired: bool) -> None:
         verdict = judged.verdict
         with room.store.atomic():
             room.store.insert("verdicts", _verdict_row(room, row, verdict, True))
-            write_book(room, row, "trial", judged.book, sigma2, at["since"])
+            gone = write_book(room, row, "trial", judged.book, sigma2, at["since"])
     room.say(
         "verdict",
         f"x{row['number']} {verdict.kind.value}: {verdict.reason}",
@@ -71,6 +72,7 @@ def _judge(room: Room, row: Row, repaired: bool) -> None:
         step="verdict",
         data={"kind": verdict.kind.value, "bpb": verdict.bpb, "delta": verdict.delta, "sigmas": verdict.sigmas},
     )
+    _say_back(room, row["round"], gone)
 
 
 def _replicate(room: Room, row: Row) -> None:
@@ -84,9 +86,15 @@ def _replicate(room: Room, row: Row) -> None:
     sigma2 = records.variance(room.store, room.sid, at["since"], row["number"])
     after = books.replicate(book, sigma2, row["val_bpb"], baseline_runs(room, book, at, row["number"]))
     with room.store.atomic():
-        write_book(room, row, "replicate", after, sigma2, at["since"])
-    room.say("verdict", f"x{row['number']} replicate: the book moves from {book.b:.5f} to {after.b:.5f}",
-             round=row["round"], step="verdict", data={"kind": "replicate", "bpb": row["val_bpb"]})
+        gone = write_book(room, row, "replicate", after, sigma2, at["since"])
+    room.say(
+        "verdict",
+        f"x{row['number']} replicate: the book moves from {book.b:.5f} to {after.b:.5f}",
+        round=row["round"],
+        step="verdict",
+        data={"kind": "replicate", "bpb": row["val_bpb"]},
+    )
+    _say_back(room, row["round"], gone)
 
 
 def baseline_runs(room: Room, book: Book, at: Row, until: int) -> list[float]:
@@ -97,14 +105,22 @@ def baseline_runs(room: Room, book: Book, at: Row, until: int) -> list[float]:
     return [r["val_bpb"] for r in found if r["code"] == at["code"]]
 
 
-def write_book(room: Room, row: Row, cause: str, book: Book, sigma2: float, since: int) -> None:
-    """Record the book after an experiment, and going back where it is no better than the baseline."""
+def write_book(room: Room, row: Row, cause: str, book: Book, sigma2: float, since: int) -> str:
+    """Record the book after an experiment, and going back where it is no better than the baseline.
+
+    Returns what to say of going back, or ''.
+    """
     _book_row(room, row, cause, book, sigma2, since)
     returned = books.back(book, room.baseline)
-    if returned:
-        _book_row(room, row, "back", returned, sigma2, since)
-        room.say("verdict", f"back to the baseline: {book.b:.5f} is booked, the baseline {book.b_base:.5f}",
-                 round=row["round"], step="verdict", data={"kind": "back"})
+    if returned is None:
+        return ""
+    _book_row(room, row, "back", returned, sigma2, since)
+    return f"back to the baseline: {book.b:.5f} was booked, no better than the baseline's {book.b_base:.5f}"
+
+
+def _say_back(room: Room, round_: int, text: str) -> None:
+    if text:
+        room.say("verdict", text, round=round_, step="verdict", data={"kind": "back"})
 
 
 def _book_row(room: Room, row: Row, cause: str, book: Book, sigma2: float, since: int) -> None:
@@ -167,11 +183,21 @@ def settle_round(room: Room, round_: int) -> None:
         r = -2.0 if verdict["delta"] is None else min(max(verdict["sigmas"], -2.0), 3.0)
         with room.store.atomic():
             for forecast in room.store.rows("forecasts", proposal=_voted(room, row["proposal"])):
-                room.store.insert("settlements", {
-                    "session": room.sid, "round": round_, "number": row["number"], "proposal": row["proposal"],
-                    "judge": forecast["judge"], "p": forecast["p"], "own": forecast["own"],
-                    "outcome": hit, "brier": (forecast["p"] - hit) ** 2, "r": r,
-                })
+                room.store.insert(
+                    "settlements",
+                    {
+                        "session": room.sid,
+                        "round": round_,
+                        "number": row["number"],
+                        "proposal": row["proposal"],
+                        "judge": forecast["judge"],
+                        "p": forecast["p"],
+                        "own": forecast["own"],
+                        "outcome": hit,
+                        "brier": (forecast["p"] - hit) ** 2,
+                        "r": r,
+                    },
+                )
             _reputation(room, round_, row["number"])
 
 
@@ -186,7 +212,14 @@ def _reputation(room: Room, round_: int, number: int) -> None:
     found = {row["judge"]: row for row in room.store.query(sql, room.sid)}
     for name in sorted(room.members):
         known = found.get(name, {"settled": 0, "brier": None})
-        room.store.insert("reputation", {
-            "session": room.sid, "round": round_, "number": number, "member": name,
-            "settled": known["settled"], "brier": known["brier"],
-        })
+        room.store.insert(
+            "reputation",
+            {
+                "session": room.sid,
+                "round": round_,
+                "number": number,
+                "member": name,
+                "settled": known["settled"],
+                "brier": known["brier"],
+            },
+        )

@@ -1,7 +1,7 @@
 """The steps that vote: rank and tally. Each judge ranks a slate of its own; a rule makes ballots a pick.
 
-A ballot that cannot be counted goes back to its judge once; forecasts that still rise down the ranking are mended by the
-isotonic fit and the stated ones kept; anything else is an abstention, recorded as an outcome.
+A ballot that cannot be counted goes back to its judge once; forecasts that still rise down the ranking are mended by
+the isotonic fit and the stated ones kept; anything else is an abstention, recorded as an outcome.
 """
 
 from __future__ import annotations
@@ -86,8 +86,12 @@ def tally_round(room: Room, round_: int) -> None:
     if not standing:
         room.say("step", "no valid proposal; the incumbent will run again", round=round_, step="tally")
         return
-    scores = count(room.rule, room.store.rows("slates", session=room.sid, round=round_, step="rank"),
-                   room.store.rows("ballots", session=room.sid, round=round_), list(standing))
+    scores = count(
+        room.rule,
+        room.store.rows("slates", session=room.sid, round=round_, step="rank"),
+        room.store.rows("ballots", session=room.sid, round=round_),
+        list(standing),
+    )
     ranking = judge.order(scores, lambda p: room.hash_for(round_, p))
     with room.store.atomic():
         room.store.insert(
@@ -108,7 +112,7 @@ def tally_round(room: Room, round_: int) -> None:
 
 def count(rule: str, slates: list[Row], found: list[Row], standing: list[int]) -> dict[int, float]:
     """Score per standing proposal, recomputed from the rows of slates and ballots."""
-    shown = {s["judge"]: {label: p for label, p in s["shown"]} for s in slates}
+    shown = {s["judge"]: dict(s["shown"]) for s in slates}
     cast = {b["judge"]: Ballot(tuple(b["ranking"]), b["stated"]) for b in found}
     scores = judge.rule(rule)(shown, cast)
     return {p: scores.get(p, 0.0) for p in standing}

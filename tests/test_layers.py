@@ -23,7 +23,8 @@ LAYERS = (
     ("members", "judge", "executors", "guard"),
     (
         *("records", "room", "brief", "proposing", "voting", "running", "settling"),
-        *("deliberation", "experiment", "session", "replay", "resume"),
+        *("assembly", "baseline"),
+        *("deliberation", "experiment", "session", "plan", "replay", "resume"),
     ),
     ("views",),
     ("ui", "web", "cli", "__main__"),

@@ -1,7 +1,8 @@
 """Reading a ballot: complete or not at all, and forecasts that never rise down the ranking.
 
-A ballot with a fault goes back to its judge once. If the forecasts still rise, their logits are replaced by the isotonic
-(pool adjacent violators) fit down the ranking, and the original stays stored; any other fault is an abstention.
+A ballot with a fault goes back to its judge once. If the forecasts still rise, their logits are replaced by the
+isotonic (pool adjacent violators) fit down the ranking, and the original stays stored; any other fault is an
+abstention.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ EDGE = 0.001
 def fault(ballot: Ballot, labels: Sequence[str]) -> str:
     """Why the ballot cannot be counted at all, or an empty string."""
     if sorted(ballot.ranking) != sorted(labels):
-        return f"the ranking must name each of {', '.join(labels)} exactly once; it names {', '.join(ballot.ranking) or 'none'}"
+        named = ", ".join(ballot.ranking) or "none"
+        return f"the ranking must name each of {', '.join(labels)} exactly once; it names {named}"
     if set(ballot.forecasts) != set(labels):
         return f"there must be one forecast for each of {', '.join(labels)}"
     wrong = {k: p for k, p in ballot.forecasts.items() if not (isinstance(p, int | float) and 0 <= p <= 1)}

@@ -58,8 +58,10 @@ class Store:
             )
         if self.read_only:
             if version < len(STEPS):
-                raise StoreUnusable(f"{self.path} has version {version}, this council reads {len(STEPS)}",
-                                    hint="Run `council run` once to bring it up to date.")
+                raise StoreUnusable(
+                    f"{self.path} has version {version}, this council reads {len(STEPS)}",
+                    hint="Run `council run` once to bring it up to date.",
+                )
             return
         if empty:
             conn.execute("PRAGMA page_size=8192")
@@ -99,7 +101,9 @@ class Store:
         seq, prev = self.head()
         at = now()
         sha256, line = link(seq + 1, at, tbl, row_id, self.verbatim(tbl, row_id), prev)
-        self._db.execute("INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?)", [seq + 1, at, tbl, row_id, sha256, prev, line])
+        self._db.execute(
+            "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?)", [seq + 1, at, tbl, row_id, sha256, prev, line]
+        )
 
     def head(self) -> tuple[int, str]:
         """(number of lines, hash of the last line) of the ledger."""
@@ -119,7 +123,9 @@ class Store:
     def one(self, tbl: str, order: str = "id", **where: object) -> Row | None:
         """The first such row in the given order, or None."""
         clause = " AND ".join(f"[{c}] IS ?" for c in where) or "1"
-        found = next(self.query(f"SELECT * FROM [{tbl}] WHERE {clause} ORDER BY {order} LIMIT 1", *where.values()), None)
+        found = next(
+            self.query(f"SELECT * FROM [{tbl}] WHERE {clause} ORDER BY {order} LIMIT 1", *where.values()), None
+        )
         return None if found is None else self.decode(tbl, found)
 
     def get(self, tbl: str, row_id: int) -> Row:

@@ -1,0 +1,170 @@
+"""What a run would do, found out before anything is written: the session, its members, its start.
+
+`plan` answers `--dry-run` and the lines a user sees before the start; `prepare` is the same for `run`. Both refuse with
+a CouncilError whatever would end the night later: a broken council.yaml, a dirty train.py, a single member.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from council.assembly import judges_of, members_of
+from council.config import Config, load
+from council.errors import NoCouncil, UsageError
+from council.members.base import Member
+from council.repo import Repo, valid_session_name
+from council.store import Row, Store
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asked for. `resume`: None for a new session, '' for the last one, else a name."""
+
+    root: Path
+    config: Path
+    rounds: int | None = None
+    budget: float | None = None
+    offline: bool = False
+    session: str | None = None
+    resume: str | None = None
+    from_worktree: bool = False
+    accept_unsandboxed: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do. `members` are (name, kind, why absent or '')."""
+
+    session: str
+    resumed: bool
+    rounds: int
+    done: int
+    budget: float | None
+    members: tuple[tuple[str, str, str], ...]
+    judges: tuple[str, ...]
+    rule: str
+    device: str
+    sandbox: str
+    notes: tuple[str, ...]
+
+
+@dataclass
+class Prepared:
+    """Everything read and checked, nothing written."""
+
+    request: Request
+    repo: Repo
+    config: Config
+    members: dict[str, Member]
+    absent: dict[str, str]
+    name: str
+    old: Row | None
+    commit: str
+    done: int
+
+
+def plan(request: Request) -> Plan:
+    """What `run` would do with this request. Writes nothing; raises CouncilError where `run` would refuse."""
+    return _planned(prepare(request))
+
+
+def _planned(ready: Prepared) -> Plan:
+    kinds = {m.name: m.kind for m in ready.config.members}
+    notes = [] if len(ready.members) > 2 else ["with two members each ballot ranks one proposal"]
+    return Plan(
+        session=ready.name,
+        resumed=ready.old is not None,
+        rounds=ready.config.stop.rounds,
+        done=ready.done,
+        budget=budget_of(ready.config),
+        members=tuple((name, kind, ready.absent.get(name, "")) for name, kind in kinds.items()),
+        judges=judges_of(ready.members),
+        rule=ready.config.judge.rule,
+        device=ready.config.lab.device,
+        sandbox="none",
+        notes=tuple(notes),
+    )
+
+
+def budget_of(config: Config) -> float | None:
+    return None if config.lab.budget == "auto" else float(config.lab.budget)
+
+
+def prepare(request: Request) -> Prepared:
+    config = load(request.config).override(budget=request.budget, rounds=request.rounds)
+    repo = Repo.open(request.root)
+    repo.check_free()
+    path = repo.root / ".council" / "council.db"
+    store = Store(path, read_only=True) if path.exists() and path.stat().st_size else None
+    try:
+        old = _resumed(store, request)
+        name = old["name"] if old else _name(store, request)
+        done = _rounds_done(store, old["id"]) if store and old else 0
+    finally:
+        if store:
+            store.close()
+    commit = old["commit"] if old else repo.start_commit(from_worktree=request.from_worktree, program=config.program)
+    if not old:
+        program_text(repo, config.program)
+    members, absent = members_of(config, offline=request.offline)
+    if len(members) < 2:
+        why = "; ".join(f"{name}: {reason}" for name, reason in absent.items()) or "council.yaml names only one"
+        raise NoCouncil(
+            f"a council needs two members, {len(members)} is present ({why})",
+            hint="Add members to council.yaml; random, optuna and textbook need no key.",
+        )
+    return Prepared(request, repo, config, members, absent, name, old, commit, done)
+
+
+def program_text(repo: Repo, path: str) -> str:
+    file = repo.root / path
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no {path} in {repo.root}",
+            hint="It holds your research instructions; `council init DIR` writes one to start from.",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from error
+
+
+def _resumed(store: Store | None, request: Request) -> Row | None:
+    if request.resume is None:
+        return None
+    wanted = {"name": request.resume} if request.resume else {}
+    found = store.one("sessions", order="id DESC", **wanted) if store else None
+    if found is None:
+        names = [r["name"] for r in store.rows("sessions", order="id DESC")][:5] if store else []
+        raise UsageError(
+            f"there is no session {request.resume or 'to resume'}",
+            hint=f"Known sessions: {', '.join(names) or 'none'}.",
+        )
+    return found
+
+
+def _name(store: Store | None, request: Request) -> str:
+    taken = {r["name"] for r in store.query("SELECT name FROM sessions")} if store else set()
+    if request.session:
+        if not valid_session_name(request.session):
+            raise UsageError(
+                f"--session: {request.session!r} is not a name",
+                hint="Use letters, digits, dot, dash and underscore, at most 64.",
+            )
+        if request.session in taken:
+            raise UsageError(
+                f"the session {request.session} exists", hint=f"Go on with it: council run --resume {request.session}"
+            )
+        return request.session
+    day, count = datetime.now().strftime("%Y-%m-%d"), 1
+    while (name := day if count == 1 else f"{day}-{count}") in taken:
+        count += 1
+    return name
+
+
+def _rounds_done(store: Store, session: int) -> int:
+    found = store.one("session_ends", order="id DESC", session=session)
+    last = store.one("rounds", order="round DESC", session=session)
+    return max(found["rounds"] if found else 0, (last["round"] - 1) if last else 0)
