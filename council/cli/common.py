@@ -1,0 +1,75 @@
+"""What commands share: where the lab is, its database, and how data is printed.
+
+The repository is found by looking for `.git` upward, without starting git: commands that only read must be fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from council.errors import RepositoryError, StoreUnusable
+
+if TYPE_CHECKING:
+    from council.store import Store
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+session_option = click.option("--session", metavar="NAME", help="A session by name. [default: the last one]")
+
+
+def here(ctx: click.Context) -> Path:
+    """The folder the command works in."""
+    folder = Path(ctx.obj or ".")
+    if not folder.is_dir():
+        raise click.BadParameter(f"there is no folder {folder}", param_hint="--directory")
+    return folder.resolve()
+
+
+def root(ctx: click.Context) -> Path:
+    """The root of the repository that holds the folder."""
+    folder = here(ctx)
+    for found in (folder, *folder.parents):
+        if (found / ".git").exists():
+            return found
+    raise RepositoryError(
+        f"{folder} is not inside a git repository",
+        hint="Go to your lab, or make one: council init my-lab",
+    )
+
+
+def database(top: Path) -> Path:
+    """Where a repository keeps its sessions."""
+    return top / ".council" / "council.db"
+
+
+@contextmanager
+def reading(ctx: click.Context) -> Iterator[Store]:
+    """The database, read-only, for the length of a block."""
+    path = database(root(ctx))
+    if not path.is_file():
+        raise StoreUnusable(
+            f"no session has run here yet: there is no {path}", hint="Start one: council run --offline --rounds 2"
+        )
+    from council.store import Store
+
+    store = Store(path, read_only=True)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def show(lines: Iterable[str]) -> None:
+    """Print lines to stdout."""
+    click.echo("\n".join(lines), color=True)
+
+
+def show_json(value: object) -> None:
+    """Print a value as indented JSON, ASCII only."""
+    from council.ui.jsonlines import line
+
+    click.echo(line(value, indent=2))

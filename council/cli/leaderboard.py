@@ -1,0 +1,41 @@
+"""`council leaderboard`: the members by what they did."""
+
+from __future__ import annotations
+
+import click
+
+from council.cli.common import as_json, reading, session_option, show, show_json
+
+
+@click.command("leaderboard")
+@session_option
+@click.option(
+    "--by", type=click.Choice(["proposer", "judge", "cost"]), default="proposer", show_default=True, help="Which table."
+)
+@as_json
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, safe to open in a spreadsheet.")
+@click.pass_context
+def command(ctx: click.Context, session: str | None, by: str, as_json: bool, as_csv: bool) -> None:
+    """Show the members by what they proposed and forecast.
+
+    Over all sessions measured under the same conditions as the last one, or over one --session. Brier is the mean
+    squared error of settled forecasts of others' proposals, a member's own left out. Skill and the worth of judges are
+    null in --json: they are not computed yet.
+
+    \b
+    Example:
+      council leaderboard --by judge
+    """
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other")
+    from council.ui import leaderboard as face
+    from council.views import leaderboard
+
+    with reading(ctx) as store:
+        board = leaderboard.read(store, session)
+    if as_json:
+        show_json(board.as_json())
+    elif as_csv:
+        click.echo(face.as_csv(board, by), nl=False)
+    else:
+        show(face.lines(board, by))

@@ -1,0 +1,125 @@
+"""`council run`: say what will happen, run it, say what came out.
+
+The loop, the lock and the signals are `council/session.py`; here only its request, its faces and its exit code.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from council.cli.common import database, here, root
+
+if TYPE_CHECKING:
+    from council.session import Ending, Request
+
+
+@click.command("run")
+@click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="Rounds in total, those already done included.")
+@click.option("--budget", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds of training per run.")
+@click.option("--offline", is_flag=True, help="Only members that need no network.")
+@click.option("--session", metavar="NAME", help="Name of the new session. [default: today's date]")
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="",
+    default=None,
+    metavar="[NAME]",
+    help="Go on with the last session or NAME.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would run, and stop.")
+@click.option("--from-worktree", is_flag=True, help="Start from train.py as it is, committed or not.")
+@click.option("--config", type=click.Path(dir_okay=False), metavar="FILE", help="[default: council.yaml of the lab]")
+@click.option(
+    "--display", type=click.Choice(["plain", "json", "none"]), default="plain", help="Lines, JSON lines, or nothing."
+)
+@click.option(
+    "--i-accept-unsandboxed", "unsandboxed", is_flag=True, help="Let edited code run with your rights. Read docs first."
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    rounds: int | None,
+    budget: float | None,
+    offline: bool,
+    session: str | None,
+    resume: str | None,
+    dry_run: bool,
+    from_worktree: bool,
+    config: str | None,
+    display: str,
+    unsandboxed: bool,
+) -> None:
+    """Run a session: propose, vote, measure, decide, round after round.
+
+    Ctrl-C once ends it after the experiment, twice at once; either way --resume goes on. Your checkout, index and
+    branch are not touched: kept edits are commits on the branch council/SESSION.
+
+    \b
+    Example:
+      council run --offline --rounds 6
+      council run --resume --rounds 12
+    """
+    if resume is not None and session is not None:
+        raise click.UsageError("--resume names the session to go on with; --session names a new one: give only one.")
+    from council.session import Request
+
+    top = root(ctx)
+    request = Request(
+        root=top,
+        config=here(ctx) / config if config else top / "council.yaml",
+        rounds=rounds,
+        budget=budget,
+        offline=offline,
+        session=session,
+        resume=resume,
+        from_worktree=from_worktree,
+        accept_unsandboxed=unsandboxed,
+    )
+    ctx.exit(_dry(request, display) if dry_run else _run(request, display))
+
+
+def _dry(request: Request, display: str) -> int:
+    """Print the plan as data."""
+    from dataclasses import asdict
+
+    from council import session
+    from council.cli.common import show, show_json
+    from council.ui import status
+
+    plan = session.plan(request)
+    show_json(asdict(plan)) if display == "json" else show([*status.plan(plan), "Nothing was started (--dry-run)."])
+    return 0
+
+
+def _run(request: Request, display: str) -> int:
+    from council import session
+    from council.ui import face, status
+
+    if display == "plain":
+        click.echo("\n".join([*status.plan(session.plan(request)), ""]), err=True)
+    ending = session.run(request, face(display))
+    if display == "plain":
+        _close(request.root, ending)
+    return ending.exit_code
+
+
+def _close(top: Path, ending: Ending) -> None:
+    """Print what came out; a terminal that went away changes nothing."""
+    from council.store import Store
+    from council.ui import status as face
+    from council.views import status
+
+    store = Store(database(top), read_only=True)
+    try:
+        lines = face.summary(status.read(store, ending.session), ending)
+    finally:
+        store.close()
+    try:
+        sys.stderr.flush()
+        click.echo("\n".join(lines))
+    except OSError:
+        pass

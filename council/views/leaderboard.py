@@ -1,0 +1,157 @@
+"""The members by what they did: proposals, what ran, what was kept, forecasts, cost.
+
+`read` pools sessions: those measured under the same conditions as the last one, members of equal name, kind, model and
+options counted together. Skill, judge weight and their intervals are null until reputation is computed. `brier` is the
+mean over settled forecasts of others' proposals; forecasts of a member's own are `brier_own`, kept apart because
+authors favour their own. Both are calibration, not a ranking of judges. How to extend: one query per column group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from council.views import sessions
+from council.views.sessions import Row
+
+if TYPE_CHECKING:
+    from council.store import Store
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One member. `run` counts proposals that ran; low and high bound 90 % intervals."""
+
+    name: str
+    kind: str
+    model: str | None
+    proposals: int
+    run: int
+    kept: int
+    skill: float | None
+    skill_low: float | None
+    skill_high: float | None
+    p_best: float | None
+    judge_weight: float | None
+    judge_low: float | None
+    judge_high: float | None
+    brier: float | None
+    bad_replies: int
+    tokens_in: int
+    tokens_out: int
+    cost_usd: float
+    brier_own: float | None = None
+    forecasts: int = 0
+    settled: int = 0
+    absent: str | None = None
+
+    def as_json(self) -> Row:
+        """The member as `council leaderboard --json` has it."""
+        private = ("brier_own", "forecasts", "settled", "absent")
+        return {k: v for k, v in asdict(self).items() if k not in private}
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Members of the pooled sessions; `left_out` were measured under other conditions."""
+
+    sigma: float | None
+    rounds: int
+    members: tuple[Standing, ...]
+    pooled: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """The object of `council leaderboard --json`."""
+        return {
+            "sigma": self.sigma,
+            "rounds": self.rounds,
+            "judges": dict.fromkeys(("sum_weight", "low", "high", "helping")),
+            "members": [member.as_json() for member in self.members],
+        }
+
+
+def read(store: Store, name: str | None = None) -> Leaderboard:
+    """The leaderboard of the named session, or of all that are comparable with the last one."""
+    last = sessions.find(store, name)
+    pool = [last] if name else _comparable(store, last)
+    ids = [int(row["id"]) for row in pool]
+    book = store.one("books", order="id DESC", session=last["id"])
+    others = (
+        [] if name else [row["name"] for row in store.query("SELECT id, name FROM sessions") if row["id"] not in ids]
+    )
+    return Leaderboard(
+        sigma=book["sigma"] if book else None,
+        rounds=sum(sessions.rounds_done(store, session) for session in ids),
+        members=_standings(store, ids),
+        pooled=tuple(row["name"] for row in pool),
+        left_out=tuple(others),
+    )
+
+
+def _comparable(store: Store, last: Row) -> list[Row]:
+    """Sessions whose first measurement has the fingerprint, conditions and sandbox of the last session's."""
+    sql = (
+        "SELECT s.id, s.name, m.fingerprint, m.conditions, m.sandbox FROM sessions s LEFT JOIN measurements m "
+        "ON m.id = (SELECT min(id) FROM measurements WHERE session = s.id AND status = 'ok') ORDER BY s.id"
+    )
+    rows = list(store.query(sql))
+    mine = next(_where(row) for row in rows if row["id"] == last["id"])
+    return [row for row in rows if row["id"] == last["id"] or (_where(row) == mine and mine[0] is not None)]
+
+
+def _where(row: Row) -> tuple[object, ...]:
+    return (row["fingerprint"], row["conditions"], row["sandbox"])
+
+
+def _standings(store: Store, ids: list[int]) -> tuple[Standing, ...]:
+    marks = ", ".join("?" * len(ids))
+    found: dict[tuple[str, ...], Row] = {}
+    of: dict[tuple[int, str], Row] = {}
+    for row in store.query(f"SELECT * FROM members WHERE session IN ({marks}) ORDER BY id", *ids):
+        identity = tuple(str(row[k]) for k in ("name", "kind", "model", "options", "template"))
+        member = found.setdefault(identity, {k: row[k] for k in ("name", "kind", "model")} | dict.fromkeys(_SUMS, 0))
+        member["absent"] = row["absent"]
+        of[row["session"], row["name"]] = member
+    for sql in _QUERIES:
+        for row in store.query(sql.format(marks), *ids):
+            counted = of.get((row.pop("session"), row.pop("member")), {})
+            for column, value in row.items():
+                counted[column] = counted.get(column, 0) + (value or 0)
+    return tuple(_standing(row) for row in sorted(found.values(), key=lambda r: (-r["kept"], -r["run"], r["name"])))
+
+
+def _standing(row: Row) -> Standing:
+    others, own = row.pop("brier_others"), row.pop("brier_self")
+    n_own = row["settled"] - row["forecasts"]
+    return Standing(
+        **row,
+        **_UNKNOWN,
+        brier=others / row["forecasts"] if row["forecasts"] else None,
+        brier_own=own / n_own if n_own else None,
+    )
+
+
+_UNKNOWN: Row = dict.fromkeys(("skill", "skill_low", "skill_high", "p_best", "judge_weight", "judge_low", "judge_high"))
+_SUMS = (
+    *("proposals", "run", "kept", "bad_replies", "tokens_in", "tokens_out", "cost_usd"),
+    *("brier_others", "brier_self", "forecasts", "settled"),
+)
+_QUERIES = (
+    "SELECT session, member, count(*) AS proposals FROM proposals WHERE session IN ({}) AND [replaces] IS NULL "
+    "GROUP BY session, member",
+    "SELECT e.session, p.member, count(DISTINCT e.[round]) AS run FROM experiments e "
+    "JOIN proposals p ON p.id = e.proposal WHERE e.session IN ({}) AND e.role IN ('trial', 'repair', 'runner_up') "
+    "GROUP BY e.session, p.member",
+    "SELECT v.session, p.member, count(*) AS kept FROM verdicts v JOIN experiments e ON e.session = v.session "
+    "AND e.number = v.number JOIN proposals p ON p.id = e.proposal WHERE v.session IN ({}) AND v.kind = 'keep' "
+    "GROUP BY v.session, p.member",
+    "SELECT session, judge AS member, sum(own = 0) AS forecasts, count(*) AS settled, "
+    "sum(brier * (own = 0)) AS brier_others, sum(brier * (own != 0)) AS brier_self "
+    "FROM settlements WHERE session IN ({}) GROUP BY session, judge",
+    "SELECT session, member, count(*) AS bad_replies FROM outcomes WHERE session IN ({}) AND kind = 'bad_reply' "
+    "GROUP BY session, member",
+    "SELECT c.session, c.member, sum(r.tokens_in) AS tokens_in, sum(r.tokens_out) AS tokens_out, "
+    "sum(r.cost_usd) AS cost_usd FROM calls c JOIN replies r ON r.call = c.id WHERE c.session IN ({}) "
+    "GROUP BY c.session, c.member",
+)
