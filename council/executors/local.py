@@ -121,7 +121,7 @@ def _measurement(found: Mapping[str, Any]) -> Measurement:
         val_bpb=None if bpb is None else float(bpb),
         reason=str(found.get("reason") or ""),
         s0=float(found["s0"]),
-        fingerprint=str(found.get("fingerprint") or ""),
+        fingerprint=json.dumps(found.get("fingerprint"), sort_keys=True),
         conditions=found.get("conditions") or {},
         sandbox=str(found.get("sandbox") or "none"),
         train_seconds=float(found.get("train_seconds") or 0.0),
