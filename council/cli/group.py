@@ -57,11 +57,13 @@ class Commands(click.Group):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
         extra.pop("standalone_mode", None)
+        out = sys.stdout
         try:
             code = super().main(args, prog_name or "council", standalone_mode=False, **extra)
             sys.stdout.flush()
         except BaseException as error:
-            code = explain(error)
+            # click replaces stdout when nobody reads it any more; that is no failure
+            code = explain(error) if sys.stdout is out else 0
         sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -16,6 +16,9 @@ from council.cli.common import database, here, root
 if TYPE_CHECKING:
     from council.session import Ending, Request
 
+TOLD = 12
+"""Most rounds that the end of a run retells."""
+
 
 @click.command("run")
 @click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="Rounds in total, those already done included.")
@@ -111,11 +114,15 @@ def _close(top: Path, ending: Ending) -> None:
     """Print what came out; a terminal that went away changes nothing."""
     from council.store import Store
     from council.ui import status as face
+    from council.views import round as view
     from council.views import status
 
     store = Store(database(top), read_only=True)
     try:
-        lines = face.summary(status.read(store, ending.session), ending)
+        found = status.read(store, ending.session)
+        told = range(max(1, found.rounds_done - TOLD + 1), found.rounds_done + 1)
+        rounds = [view.read(store, number, ending.session) for number in told]
+        lines = face.summary(found, rounds, ending)
     finally:
         store.close()
     try:

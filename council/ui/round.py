@@ -14,7 +14,7 @@ def lines(round_: Round, colour: bool = False) -> list[str]:
     """Everything about the round but its diff."""
     head = paint(f"Round {round_.round} of session {clean(round_.session)}", "bold", colour)
     return [
-        f"{_sign(round_)}{head}",
+        f"{sentences.sign(round_)} {head}".strip(),
         *wrap(sentences.verdict(round_)),
         *_book(round_),
         *_proposals(round_),
@@ -25,12 +25,6 @@ def lines(round_: Round, colour: bool = False) -> list[str]:
         LEGEND,
         *wrap("Lower BPB is better; Δ and σ are signed so that + is an improvement."),
     ]
-
-
-def _sign(round_: Round) -> str:
-    sign = symbol(round_.verdict or ("replicate" if round_.booked_after is not None and round_.round else None)).strip()
-    back = symbol("back") if round_.back else ""
-    return f"{sign}{back} " if sign or back else ""
 
 
 def _book(round_: Round) -> list[str]:
@@ -67,7 +61,7 @@ def _ballots(round_: Round) -> list[str]:
     labels = sorted({label for b in round_.ballots for label in [*b.shown, *b.recused]}, key=lambda n: (len(n), n))
     first = max([len("judge"), *(cells(clean(b.member, _NAME)) for b in round_.ballots)])
     per = max(1, (width() - first - 4) // 11)
-    found = ["", "Ballots: place, and the forecast that it beats the booked best (* its own, no place)"]
+    found = ["", "Ballots: place, and forecast that it beats the book (* own proposal, no place)"]
     for start in range(0, len(labels), per):
         part = labels[start : start + per]
         found.append(f"  {pad('judge', first)}" + "".join(pad(label, 11, right=True) for label in part))

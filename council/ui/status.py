@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from council.ui.text import table, wrap
+from council.ui.text import table, width, wrap
 from council.views import sentences
+from council.views.round import Round
 from council.views.status import Kept, Status
 from council.views.words import bpb, clean, delta, duration, money, plural, sigmas, symbol
 
@@ -126,8 +127,8 @@ OVERHEAD = 12.0
 """Seconds of training where none are set, baseline runs, and seconds around each training: for the estimate only."""
 
 
-def summary(status: Status, ending: Ending) -> list[str]:
-    """The end of a run: what came out, what was kept, what failed, what to do next."""
+def summary(status: Status, rounds: Sequence[Round], ending: Ending) -> list[str]:
+    """The end of a run: what happened in its last rounds, what came out, what was kept, what to do next."""
     resume = f"Resume: council run --resume {clean(status.session)}"
     why = "" if ending.exit_code == 0 else f" ({clean(ending.reason, 300)})"
     return [
@@ -135,12 +136,24 @@ def summary(status: Status, ending: Ending) -> list[str]:
         *wrap(f"Session {clean(status.session)}: {plural(status.rounds_done, 'round')} done{why}."),
         *wrap(sentences.standing(status)),
         *wrap(sentences.tally(status)),
+        *_story(rounds),
         *kept(status),
         "",
         *([resume] if ending.exit_code else [f"{resume} --rounds {status.rounds_done + 6}   (goes on)"]),
         "Look next: council leaderboard · council show best --diff · council audit",
         *([] if status.llm else wrap(_BUILT_IN)),
     ]
+
+
+def _story(rounds: Sequence[Round]) -> list[str]:
+    """A sentence per round."""
+    if not rounds:
+        return []
+    found = ["", "What happened"]
+    for round_ in rounds:
+        body = wrap(sentences.verdict(round_), width(100) - 7)
+        found += [f"{sentences.sign(round_):2} {round_.round:>3}  {body[0]}", *(f"        {line}" for line in body[1:])]
+    return found
 
 
 _BUILT_IN = (

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from council.views.round import Experiment, Round
 from council.views.status import Status
-from council.views.words import bpb, clean, plural, probability
+from council.views.words import bpb, clean, plural, probability, symbol
+
+
+def sign(round_: Round) -> str:
+    """The symbols of a round: its verdict, or a replicate's; and going back."""
+    replicate = any(e.role == "replicate" for e in round_.experiments)
+    first = symbol(round_.verdict or ("replicate" if replicate and round_.round else None)).strip()
+    return first + (symbol("back") if round_.back else "")
 
 
 def verdict(round_: Round) -> str:
@@ -31,8 +38,8 @@ def verdict(round_: Round) -> str:
 
 def _keep(round_: Round) -> str:
     return (
-        f"was kept: measured {bpb(round_.bpb)}, {_apart(round_)} below the booked best, and the measurement and the "
-        f"council's expectation together make it a gain (belief {probability(round_.belief)}, unconfirmed)."
+        f"was kept: measured {bpb(round_.bpb)}, {_apart(round_)} below the booked best; believed with "
+        f"{probability(round_.belief)} to be a real gain, unconfirmed."
     )
 
 
@@ -72,7 +79,9 @@ def _run(experiment: Experiment) -> str:
     found = experiment.measurement
     if found is None:
         return "not measured yet"
-    return bpb(found["val_bpb"]) if found["val_bpb"] is not None else clean(f"{found['status']}: {found['reason']}", 120)
+    return (
+        bpb(found["val_bpb"]) if found["val_bpb"] is not None else clean(f"{found['status']}: {found['reason']}", 120)
+    )
 
 
 def _undecided(round_: Round) -> str:

@@ -20,7 +20,7 @@ SYMBOLS = {
 }
 """One sign per verdict, and for a replicate and a return to the baseline."""
 
-LEGEND = "● keep  · discard  × crash  ! rejected  ○ replicate  ↩ back to the baseline  ? void"
+LEGEND = "● keep  · discard  × crash  ! rejected  ○ replicate  ↩ back  ? void"
 NONE = "–"
 """What stands where there is no number."""
 

@@ -1,0 +1,47 @@
+"""`council doctor`: what is missing on this machine and how to mend it. The checks are `council/cli/checks.py`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from council.cli.common import as_json, here, show, show_json
+
+
+@click.command("doctor")
+@as_json
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Say what is missing on this machine and how to mend it.
+
+    Changes nothing and needs no network. Exit code 1 when a session could not run.
+
+    \b
+    Example:
+      council doctor
+    """
+    from council.cli.checks import every
+    from council.ui.text import colourful, paint, wrap
+    from council.views.words import clean
+
+    found = every(here(ctx))
+    ok = all(check.state != "missing" for check in found)
+    if as_json:
+        show_json({"ok": ok, "checks": [asdict(check) for check in found]})
+    else:
+        import sys
+
+        colour = colourful(sys.stdout)
+        styles = {"ok": "good", "missing": "bad", "note": "place"}
+        lines = []
+        for check in found:
+            told = wrap(f"{check.name}: {clean(check.what, 400)}") + (
+                wrap(clean(check.mend, 400), None) if check.mend else []
+            )
+            lines += [
+                f"{paint(f'{check.state:7}', styles[check.state], colour)}  {told[0]}",
+                *(f"         {x}" for x in told[1:]),
+            ]
+        show([*lines, "", "Ready: council run --offline --rounds 6" if ok else "Not ready: mend what is missing."])
+    ctx.exit(0 if ok else 1)
