@@ -14,7 +14,20 @@ from click.testing import CliRunner
 from council.cli import COMMANDS, cli, docs
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ["torch", "litellm", "langgraph", "openai", "anthropic", "optuna", "pydantic", "git", "yaml", "sqlite_utils", "rich", "numpy"]
+HEAVY = [
+    "torch",
+    "litellm",
+    "langgraph",
+    "openai",
+    "anthropic",
+    "optuna",
+    "pydantic",
+    "git",
+    "yaml",
+    "sqlite_utils",
+    "rich",
+    "numpy",
+]
 
 
 def _command(name: str) -> click.Command:

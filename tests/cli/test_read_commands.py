@@ -10,11 +10,47 @@ import unicodedata
 import pytest
 from night_rows import night
 
-ROUND_KEYS = ["round", "session", "verdict", "bpb", "booked_before", "delta", "sigmas", "belief", "proposals", "ballots", "experiments", "critiques", "checks", "outcomes", "calls", "reputation"]
+ROUND_KEYS = [
+    "round",
+    "session",
+    "verdict",
+    "bpb",
+    "booked_before",
+    "delta",
+    "sigmas",
+    "belief",
+    "proposals",
+    "ballots",
+    "experiments",
+    "critiques",
+    "checks",
+    "outcomes",
+    "calls",
+    "reputation",
+]
 PROPOSAL_KEYS = ["label", "member", "title", "family", "diff", "state", "score", "rank", "run"]
 BALLOT_KEYS = ["member", "shown", "ranking", "recused", "forecasts"]
 EXPERIMENT_KEYS = ["number", "role", "commit", "verdict", "measurement"]
-MEMBER_KEYS = ["name", "kind", "model", "proposals", "run", "kept", "skill", "skill_low", "skill_high", "p_best", "judge_weight", "judge_low", "judge_high", "brier", "bad_replies", "tokens_in", "tokens_out", "cost_usd"]
+MEMBER_KEYS = [
+    "name",
+    "kind",
+    "model",
+    "proposals",
+    "run",
+    "kept",
+    "skill",
+    "skill_low",
+    "skill_high",
+    "p_best",
+    "judge_weight",
+    "judge_low",
+    "judge_high",
+    "brier",
+    "bad_replies",
+    "tokens_in",
+    "tokens_out",
+    "cost_usd",
+]
 HUMAN = [
     ("status",),
     ("show", "0"),

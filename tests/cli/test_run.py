@@ -14,9 +14,17 @@ from council.errors import AlreadyRunning
 from council.events import Event
 
 PLAN = session.Plan(
-    session=SESSION, resumed=False, rounds=6, done=0, budget=15.0,
-    members=(("alpha", "random", ""), ("opus", "anthropic", "ANTHROPIC_API_KEY is not set")), judges=("alpha",),
-    rule="borda", device="cpu", sandbox="none", notes=(),
+    session=SESSION,
+    resumed=False,
+    rounds=6,
+    done=0,
+    budget=15.0,
+    members=(("alpha", "random", ""), ("opus", "anthropic", "ANTHROPIC_API_KEY is not set")),
+    judges=("alpha",),
+    rule="borda",
+    device="cpu",
+    sandbox="none",
+    notes=(),
 )
 
 
@@ -70,8 +78,21 @@ def test_display_none_prints_nothing(council, lab, asked):
 
 
 def test_options_reach_the_session(council, lab, asked):
-    council(lab, "run", "--display", "none", "--rounds", "3", "--budget", "2.5", "--offline", "--from-worktree",
-            "--session", "mine", "--i-accept-unsandboxed")
+    council(
+        lab,
+        "run",
+        "--display",
+        "none",
+        "--rounds",
+        "3",
+        "--budget",
+        "2.5",
+        "--offline",
+        "--from-worktree",
+        "--session",
+        "mine",
+        "--i-accept-unsandboxed",
+    )
     request = asked["requests"][-1]
     assert (request.rounds, request.budget, request.offline, request.session) == (3, 2.5, True, "mine")
     assert request.from_worktree and request.accept_unsandboxed and request.resume is None
@@ -84,7 +105,7 @@ def test_resume_takes_a_name_or_none(council, lab, asked, args, name):
     assert asked["requests"][-1].resume == name
 
 
-@pytest.mark.parametrize("args", [["--rounds", "0"], ["--budget", "0"], ["--resume", "a", "--session", "b"], ["--nope"]])
+@pytest.mark.parametrize("args", [["--rounds", "0"], ["--budget", "0"], ["--resume", "a", "--session", "b"], ["-x"]])
 def test_impossible_options_exit_2(council, lab, asked, args):
     assert council(lab, "run", *args).exit_code == 2 and not asked["requests"]
 

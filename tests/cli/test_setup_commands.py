@@ -126,7 +126,8 @@ def test_audit_exits_0_when_everything_adds_up(council, lab, audited):
 def test_audit_lists_problems_and_exits_1(council, lab, audited):
     audited(Problem("chain", "ledger 7", "the hash differs\x1b[2J"))
     result = council(lab, "audit")
-    assert result.exit_code == 1 and "chain: ledger 7: the hash differs" in result.stdout and "\x1b" not in result.stdout
+    assert result.exit_code == 1
+    assert "chain: ledger 7: the hash differs" in result.stdout and "\x1b" not in result.stdout
     found = json.loads(council(lab, "audit", "--json").stdout)
     assert list(found) == ["ok", "sessions", "rounds", "calls", "head", "problems"]
     assert found["problems"] == [{"kind": "chain", "where": "ledger 7", "what": "the hash differs\x1b[2J"}]

@@ -1,0 +1,16 @@
+"""The session of `night_rows` as an open store."""
+
+from __future__ import annotations
+
+import pytest
+from night_rows import night
+
+from council.store import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    """The database with one ended session."""
+    found = Store(night(tmp_path / "council.db"), read_only=True)
+    yield found
+    found.close()
