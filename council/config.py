@@ -9,33 +9,30 @@ is one more name in `RULES`; a third party's member is an entry point of `counci
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from council.errors import ConfigError
 
 KINDS = ("random", "optuna", "textbook")
-"""The members that come with the council."""
-
 RULES = ("borda",)
-"""The rules that make a pick of the ballots."""
-
-SIZE_LIMIT = 1_000_000
-DEPTH_LIMIT = 20
-SHOWN = 10
+"""The kinds of member that come with the council, and the rules that make a pick of the ballots."""
+SIZE_LIMIT, DEPTH_LIMIT, SHOWN = 1_000_000, 20, 10
 """Most bytes of a file, deepest nesting in it, most errors reported at once."""
 
-_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 _Place = tuple[str | int, ...]
+_PATH = re.compile(r"[A-Za-z0-9_.?\[\]-]{1,100}")
+_LIST = "allowed: a list of at least one {name, kind}"
 _CORE = "tag:yaml.org,2002:"
 
 
@@ -46,43 +43,42 @@ def known_kinds() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Allowed:
-    """What a key may hold: a text for the error, a list of names, and a pattern or a test beyond them."""
+    """What a key may hold: a list of names, and what else passes; one text tells both when the value is refused."""
 
     text: str = ""
-    names: Callable[[], tuple[str, ...]] | None = None
-    test: Callable[[str], bool] | None = None
+    names: Callable[[], tuple[str, ...]] = tuple
+    test: Callable[[Any], object] = lambda value: True
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], CoreSchema]) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self.check, handler(source))
+        return core_schema.no_info_wrap_validator_function(self._check, handler(source))
 
-    def check(self, value: Any) -> Any:
-        """Pass a value that is one of the names or satisfies the test; a key with neither takes any value."""
-        named = self.names is not None and value in self.names()
-        tested = self.test is not None and self.test(value)
-        if not (named or tested) and (self.names or self.test):
-            raise ValueError("not allowed")
-        return value
+    def _check(self, value: Any, inner: Callable[[Any], Any]) -> Any:
+        with suppress(ValidationError):
+            checked = inner(value)
+            if checked in self.names() or (self.text and self.test(checked)):
+                return checked
+        raise PydanticCustomError("allowed", "{said}", {"said": self.describe(value)})
 
     def describe(self, value: object) -> str:
-        """`allowed: …`, and the name that was probably meant."""
-        names = self.names() if self.names is not None else ()
-        allowed = "; allowed: " + ", ".join(part for part in (*names, self.text) if part)
-        return allowed + _meant(value, names)
+        meant = "".join(f". Did you mean {name}?" for name in difflib.get_close_matches(str(value), self.names(), 1))
+        return "allowed: " + ", ".join(part for part in (*self.names(), self.text) if part) + meant
 
 
 def _one_of(*names: str) -> Allowed:
     return Allowed(names=lambda: names)
 
 
-def _inside(path: str) -> bool:
-    return bool(path.strip()) and not Path(path).is_absolute() and ".." not in Path(path).parts
-
-
-_SECONDS = Field(gt=0, le=86_400, allow_inf_nan=False)
+_INSIDE = re.compile(r"(?!/|(.*/)?\.\.(/|$)).*\S.*").fullmatch
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*").fullmatch
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}").fullmatch
+_FILE = Allowed("the path of a file inside the repository", test=_INSIDE)
+_BUDGET = Allowed("auto, or seconds of training above 0, at most 86400")
+_WORD = Allowed("1 to 32 of a-z, 0-9, dot, dash and underscore, the first a letter or digit", test=_NAME)
+_KIND = Allowed("or a class as package.module:Class", known_kinds, _DOTTED)
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Lab(_Model):
@@ -90,9 +86,7 @@ class Lab(_Model):
 
     dir: Annotated[str, _one_of("lab")] = "lab"
     corpus: Annotated[str, _one_of("auto", "sympy")] = "auto"
-    budget: Annotated[
-        Literal["auto"] | Annotated[float, _SECONDS], Allowed("auto, or seconds of training above 0, at most 86400")
-    ] = "auto"
+    budget: Annotated[Literal["auto"] | Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)], _BUDGET] = "auto"
     device: Annotated[str, _one_of("auto", "cpu", "cuda", "mps")] = "auto"
     sandbox: Annotated[str, _one_of("auto", "none")] = "auto"
 
@@ -100,26 +94,15 @@ class Lab(_Model):
 class MemberConfig(_Model):
     """One member as the file names it; `options` go to its kind."""
 
-    name: Annotated[
-        str,
-        Allowed(
-            "1 to 32 of a-z, 0-9, dot, underscore and dash, the first a letter or digit",
-            test=lambda name: _NAME.fullmatch(name) is not None,
-        ),
-    ]
-    kind: Annotated[
-        str,
-        Allowed(
-            "or a class as package.module:Class", names=known_kinds, test=lambda kind: bool(_DOTTED.fullmatch(kind))
-        ),
-    ]
+    name: Annotated[str, _WORD]
+    kind: Annotated[str, _KIND]
     options: Annotated[dict[str, JsonValue], Allowed("keys and values for this kind of member")] = {}
 
 
 class Judge(_Model):
     """How ballots become a pick."""
 
-    rule: Annotated[str, Allowed(names=lambda: RULES)] = "borda"
+    rule: Annotated[str, _one_of(*RULES)] = RULES[0]
 
 
 class Stop(_Model):
@@ -137,37 +120,34 @@ class Executor(_Model):
 class Config(_Model):
     """The whole of council.yaml."""
 
-    program: Annotated[str, Allowed("the path of a file inside the repository", test=_inside)] = "program.md"
-    lab: Annotated[Lab, Allowed("keys and values")] = Lab()
-    members: Annotated[tuple[MemberConfig, ...], Field(strict=False), Allowed("a list of at least one {name, kind}")]
-    judge: Annotated[Judge, Allowed("keys and values")] = Judge()
-    stop: Annotated[Stop, Allowed("keys and values")] = Stop()
-    executor: Annotated[Executor, Allowed("keys and values")] = Executor()
+    program: Annotated[str, _FILE] = "program.md"
+    lab: Lab = Lab()
+    members: Annotated[tuple[MemberConfig, ...], Field(strict=False)]
+    judge: Judge = Judge()
+    stop: Stop = Stop()
+    executor: Executor = Executor()
     idle: Annotated[str, _one_of("wait")] = "wait"
 
     @field_validator("members")
     @classmethod
-    def _unique(cls, members: tuple[MemberConfig, ...]) -> tuple[MemberConfig, ...]:
-        if not members or len({member.name for member in members}) < len(members):
-            raise ValueError("members need names of their own")
+    def _distinct(cls, members: tuple[MemberConfig, ...]) -> tuple[MemberConfig, ...]:
+        names = [member.name for member in members]
+        twice = [index for index, name in enumerate(names) if name in names[:index]]
+        if twice or not members:
+            said = "two members have this name" if twice else _LIST
+            raise PydanticCustomError("allowed", "{said}", {"said": said, "at": [(n, "name") for n in twice[:1]]})
         return members
 
     def override(self, *, budget: float | str | None = None, rounds: int | None = None) -> Config:
         """This configuration with what the command line says instead."""
         data = self.model_dump()
-        if budget is not None:
-            data["lab"]["budget"] = budget
-        if rounds is not None:
-            data["stop"]["rounds"] = rounds
+        data["lab"] |= {} if budget is None else {"budget": budget}
+        data["stop"] |= {} if rounds is None else {"rounds": rounds}
         try:
             return Config.model_validate(data)
         except ValidationError as error:
-            options = {("lab", "budget"): ("--budget", budget), ("stop", "rounds"): ("--rounds", rounds)}
-            lines = []
-            for place, (name, value) in options.items():
-                if any(tuple(problem["loc"])[:2] == place for problem in error.errors()):
-                    lines.append(f"{name}: {_show(value)} is not allowed{_field(place)[1].describe(value)}")
-            raise ConfigError("\n".join(lines)) from None
+            wrong = [f"--{e['loc'][-1]}: {_show(e['input'])} is not allowed; {e['msg']}" for e in error.errors()]
+            raise ConfigError("\n".join(wrong)) from None
 
 
 def to_public(config: Config) -> dict[str, Any]:
@@ -177,10 +157,9 @@ def to_public(config: Config) -> dict[str, Any]:
 
 def load(path: Path) -> Config:
     """Read and check council.yaml; everything that is wrong with it becomes one ConfigError."""
-    reader = _Reader(_text(path))
-    data = reader.read(path)
+    reader = _Reader(path, _text(path))
     try:
-        config = Config.model_validate(data)
+        config = Config.model_validate(reader.read())
     except ValidationError as error:
         raise _broken(path, {**_explain(error, reader), **reader.problems}.values()) from None
     if reader.problems:
@@ -190,181 +169,132 @@ def load(path: Path) -> Config:
 
 def _broken(path: Path, problems: Iterable[tuple[int, str]]) -> ConfigError:
     lines = [f"{path}:{line}: {text}" for line, text in sorted(dict.fromkeys(problems), key=lambda found: found[0])]
-    more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    return ConfigError("\n".join(lines[:SHOWN] + more), hint=f"Nothing was started. Mend {path} and run again.")
+    lines[SHOWN:] = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return ConfigError("\n".join(lines), hint=f"Nothing was started. Mend {path} and run again.")
 
 
 def _text(path: Path) -> str:
-    """The file's text, or why it cannot be read."""
     try:
         with path.open("rb") as file:
             data = file.read(SIZE_LIMIT + 1)
-    except FileNotFoundError:
-        hint = "Run the council in a lab, or make one: council init DIR"
-        raise ConfigError(f"There is no file {path}.", hint=hint) from None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint="Make a lab: council init DIR") from error
     if len(data) > SIZE_LIMIT:
         raise ConfigError(f"{path} is larger than {SIZE_LIMIT} bytes; a council.yaml has a few hundred.")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise _broken(path, [(line, f"byte {data[error.start]:#04x} is not UTF-8; save the file as UTF-8")]) from None
+    return data.decode("utf-8-sig", "surrogateescape")  # a byte that is not UTF-8 is then refused with its line
 
 
+@dataclass
 class _Reader:
     """Plain data from YAML nodes, with the line of every key path and what was wrong on the way."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.lines: dict[_Place, int] = {(): 1}
-        self.shown: dict[_Place, str] = {}
-        self.problems: dict[_Place, tuple[int, str]] = {}
-        self._scalars = yaml.SafeLoader("")
+    path: Path
+    text: str
+    lines: dict[_Place, int] = field(default_factory=lambda: {(): 1})
+    shown: dict[_Place, str] = field(default_factory=dict)
+    problems: dict[_Place, tuple[int, str]] = field(default_factory=dict)
 
-    def read(self, path: Path) -> object:
+    def read(self) -> object:
         try:
-            self._scan(path)
+            depth = 0  # of an alias or a deep nest nothing shall be built
+            for event in yaml.parse(self.text, Loader=yaml.SafeLoader):
+                depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+                named = getattr(event, "anchor", None) is not None
+                half = re.search("[\ud800-\udfff]", getattr(event, "value", ""))
+                if named or half or depth > DEPTH_LIMIT:
+                    what = "an anchor (&) or alias (*)" if named else "half a character" if half else "deep nesting"
+                    raise _broken(self.path, [(event.start_mark.line + 1, f"{what} is not allowed")])
             root = yaml.compose(self.text, Loader=yaml.SafeLoader)
         except yaml.reader.ReaderError as error:
-            line = self.text.count("\n", 0, error.position) + 1
-            raise _broken(path, [(line, f"the character {chr(error.character)!r} is not allowed in YAML")]) from None
+            at = self.text.count("\n", 0, error.position) + 1
+            said = f"the character {chr(error.character)!a} is not allowed in YAML"
+            if 0xDC80 <= error.character <= 0xDCFF:
+                said = f"the byte {error.character - 0xDC00:#x} is not UTF-8; save the file as UTF-8"
+            raise _broken(self.path, [(at, said)]) from None
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            mark = error.problem_mark
             said = ", ".join(part for part in (error.context, error.problem) if part)
             tab = "; indent with spaces, not with tabs" if "'\\t'" in said else ""
-            raise _broken(path, [(line, f"not YAML, column {column}: {said}{tab}")]) from None
+            raise _broken(self.path, [(mark.line + 1, f"not YAML, column {mark.column + 1}: {said}{tab}")]) from None
         if not isinstance(root, yaml.MappingNode):
             found = "the file is empty" if root is None else "the file does not consist of keys and values"
-            raise _broken(path, [(1, f"{found}; it needs at least `members:` with a name and a kind each")])
+            raise _broken(self.path, [(1, f"{found}; it needs at least `members:` with a name and a kind each")])
         return self._build(root, ())
 
-    def _scan(self, path: Path) -> None:
-        """Refuse aliases, anchors and deep nesting before anything is built of them."""
-        depth = 0
-        for event in yaml.parse(self.text, Loader=yaml.SafeLoader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            line = event.start_mark.line + 1
-            if getattr(event, "anchor", None) is not None:
-                raise _broken(path, [(line, "anchors (&) and aliases (*) are not allowed; write the value out")])
-            if depth > DEPTH_LIMIT:
-                raise _broken(path, [(line, f"nested deeper than {DEPTH_LIMIT} levels")])
-
     def _build(self, node: yaml.Node, place: _Place) -> Any:
-        line = node.start_mark.line + 1
-        self.lines.setdefault(place, line)
-        if isinstance(node, yaml.SequenceNode) and node.tag == _CORE + "seq":
-            return [self._build(item, (*place, index)) for index, item in enumerate(node.value)]
-        if isinstance(node, yaml.MappingNode) and node.tag == _CORE + "map":
-            return self._mapping(node, place)
-        if not isinstance(node, yaml.ScalarNode):
-            self.problems[place] = (line, f"{_path(place)}: the tag {_show(node.tag)} is not allowed")
-            return None
+        self.lines.setdefault(place, node.start_mark.line + 1)
         kind = node.tag.removeprefix(_CORE)
-        self.shown[place] = _show(node.value) if kind in ("str", "null") else _show(node.value)[1:-1]
-        self.shown[place] += " (false or true in YAML unless quoted)" * (kind == "bool")
-        return self._scalar(node, place, line)
+        if isinstance(node, yaml.SequenceNode) and kind == "seq":
+            return [self._build(item, (*place, index)) for index, item in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode) and kind == "map":
+            return self._mapping(node, place)
+        if isinstance(node, yaml.ScalarNode) and kind in ("str", "int", "float", "bool", "null", "timestamp"):
+            return self._scalar(node, kind, place)
+        self._fault(place, node, f"the tag {_show(node.tag)} is not allowed")
+        return None
 
     def _mapping(self, node: yaml.MappingNode, place: _Place) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key, value in node.value:
-            line = key.start_mark.line + 1
+            here = (*place, key.value if isinstance(key, yaml.ScalarNode) else "?")
             if not isinstance(key, yaml.ScalarNode):
-                self.problems[(*place, "?")] = (line, f"{_path(place)}: a key must be a plain word")
+                self._fault(here, key, "a key must be a plain word")
             elif key.value in data:
-                first, here = self.lines[(*place, key.value)], _path((*place, key.value))
-                self.problems[(*place, key.value, "twice")] = (line, f"{here} is given twice, first on line {first}")
+                self._fault((*here, "again"), key, f"given twice, first on line {self.lines[here]}")
             else:
-                self.lines[(*place, key.value)] = line
-                data[key.value] = self._build(value, (*place, key.value))
+                self.lines[here] = key.start_mark.line + 1
+                data[key.value] = self._build(value, here)
         return data
 
-    def _scalar(self, node: yaml.ScalarNode, place: _Place, line: int) -> Any:
-        if node.tag == _CORE + "timestamp":
-            return node.value
+    def _scalar(self, node: yaml.ScalarNode, kind: str, place: _Place) -> Any:
+        quoted = _show(node.value)
+        self.shown[place] = quoted if kind in ("str", "null") else quoted.strip("'\"")
+        self.shown[place] += " (false or true in YAML unless quoted)" * (kind == "bool")
         try:
-            if node.tag in {_CORE + kind for kind in ("str", "int", "float", "bool", "null")}:
-                value = self._scalars.construct_object(node)
-                if value == value and value not in (float("inf"), float("-inf")):
-                    return value
-            said = "is not a finite number" if node.tag == _CORE + "float" else f"has the tag {_show(node.tag)}"
-        except (ValueError, KeyError, yaml.YAMLError):
-            said = f"is not of the kind {node.tag.removeprefix(_CORE)}"
-        self.problems[place] = (line, f"{_path(place)}: {_show(node.value)} {said}")
+            value = node.value if kind == "timestamp" else yaml.SafeLoader("").construct_object(node)
+            if not isinstance(value, float) or math.isfinite(value):
+                return value
+            self._fault(place, node, f"{self.shown[place]} is not a finite number")
+        except (ValueError, LookupError, yaml.YAMLError):
+            self._fault(place, node, f"{quoted} is not of the kind {kind}")
         return None
+
+    def _fault(self, place: _Place, node: yaml.Node, text: str) -> None:
+        self.problems[place] = (node.start_mark.line + 1, f"{_path(place).removesuffix('.again')}: {text}")
 
 
 def _explain(error: ValidationError, reader: _Reader) -> dict[_Place, tuple[int, str]]:
     """Each of pydantic's complaints as a line number and a sentence, one per key path."""
     found: dict[_Place, tuple[int, str]] = {}
     for problem in error.errors(include_url=False):
-        place, allowed = _field(problem["loc"])
+        kind, place = problem["type"], problem["loc"] + tuple(*problem.get("ctx", {}).get("at", ()))
         shown = reader.shown.get(place) or _show(problem["input"])
-        at = next(reader.lines[place[:end]] for end in range(len(place), -1, -1) if place[:end] in reader.lines)
-        if problem["type"] == "extra_forbidden":
-            text = f"{_path(place)}: unknown key{allowed.describe(place[-1])}"
-        elif problem["type"] == "missing":
-            text = f"{_path(place)} is missing{allowed.describe('')}"
-        elif place == ("members",) and problem["type"] == "value_error" and problem["input"]:
-            at, text = _twice(problem["input"], reader)
+        if kind == "extra_forbidden":
+            text = f"{_path(place)}: unknown key; {_one_of(*_keys(place[:-1])).describe(place[-1])}"
+        elif kind == "missing":
+            text = f"{_path(place)} is missing"
         else:
-            text = f"{_path(place)}: {shown} is not allowed{allowed.describe(problem['input'])}"
+            other = _LIST if place == ("members",) else "allowed: keys and values"
+            text = f"{_path(place)}: {shown} is not allowed; {problem['msg'] if kind == 'allowed' else other}"
+        at = next(reader.lines[place[:end]] for end in range(len(place), -1, -1) if place[:end] in reader.lines)
         found.setdefault(place, (at, text))
     return found
 
 
-def _field(loc: _Place) -> tuple[_Place, Allowed]:
-    """The key path a complaint is about, without pydantic's own additions, and what may stand there."""
-    model: type[BaseModel] = Config
-    for end, part in enumerate(loc, 1):
-        if isinstance(part, int):
-            continue
-        names = tuple(model.model_fields)
-        if part not in names:
-            return loc[:end], _one_of(*names)
-        field = model.model_fields[part]
-        inner = [kind for kind in (field.annotation, *get_args(field.annotation)) if _is_model(kind)]
-        if not inner or end == len(loc) or (end + 1 == len(loc) and isinstance(loc[end], int)):
-            allowed = next(extra for extra in field.metadata if isinstance(extra, Allowed))
-            return loc[: len(loc) if inner else end], allowed
-        model = inner[0]
-    return loc, Allowed()
-
-
-def _is_model(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
-
-
-def _twice(members: object, reader: _Reader) -> tuple[int, str]:
-    """Where the second member of a name stands."""
-    names: dict[object, int] = {}
-    for index, member in enumerate(members if isinstance(members, list) else []):
-        name, here = member["name"], reader.lines[("members", index, "name")]
-        if name in names:
-            return here, f"members[{index}].name: {_show(name)} is already the name of the member on line {names[name]}"
-        names[name] = here
-    return 1, "members: two members have the same name"
+def _keys(place: _Place) -> tuple[str, ...]:
+    model: Any = Config
+    for part in place:
+        kind = model.model_fields[part].annotation if isinstance(part, str) else model
+        model = (get_args(kind) or (kind,))[0]
+    return tuple(model.model_fields)
 
 
 def _path(place: _Place) -> str:
-    parts = (f"[{part}]" if isinstance(part, int) else f".{_plain(part)}" for part in place)
-    return "".join(parts).removeprefix(".") or "the file"
-
-
-def _plain(key: str) -> str:
-    return key if re.fullmatch(r"[\w-]{1,40}", key, re.ASCII) else _show(key)
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+    return text if _PATH.fullmatch(text) else _show(text)
 
 
 def _show(value: object) -> str:
     """A value as an error shows it: escaped, on one line, not longer than 60 characters."""
-    if value is None or value == "":
-        return "nothing"
-    text = ascii(value) if isinstance(value, str) else ascii(value).replace("\n", " ")
+    text = "nothing" if value is None or value == "" else ascii(value)
     return text if len(text) <= 60 else text[:59] + "…"
-
-
-def _meant(value: object, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(str(value), list(names), 1)
-    return f". Did you mean {close[0]}?" if close else ""
