@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from council import syntax
@@ -55,19 +55,51 @@ class Range:
         high = min(1.0, value * reach) if 0 < value < 1 else value * reach
         return cls("log", *sorted((value / reach, high)))
 
+    def over(self, values: Iterable[float]) -> Range:
+        """This range, widened to hold the values that have a place on its scale."""
+        held = [value for value in values if self.fits(value)]
+        return Range(self.scale, min([self.low, *held]), max([self.high, *held]))
+
     def draw(self, chance: random.Random) -> float:
         """A value of the range, uniform on its scale."""
         if self.scale == "log2":
             return 1 << chance.randint(int(self.low).bit_length() - 1, int(self.high).bit_length() - 1)
         if self.scale == "whole":
             return chance.randint(int(self.low), int(self.high))
-        return tidy(self.at(chance.random()))
+        return self.at(chance.random())
 
     def at(self, share: float) -> float:
-        """The value that lies a share, 0 to 1, of the way from low to high on a scale of fractions."""
+        """The value that lies a share, 0 to 1, of the way from low to high on the scale."""
+        low, high = self._measure(self.low), self._measure(self.high)
+        place = low + (high - low) * share
+        if self.scale == "whole":
+            return round(place)
+        if self.scale == "log2":
+            return 1 << round(place)
         if self.scale == "share":
-            return 1 - (1 - self.low) * ((1 - self.high) / (1 - self.low)) ** share
-        return self.low * (self.high / self.low) ** share
+            return tidy(1 - math.exp(-place))
+        return tidy(math.exp(place)) if self.low > 0 else tidy(-math.exp(-place))
+
+    def place(self, value: float) -> float:
+        """How far along the range a value lies, 0 to 1; the inverse of `at`."""
+        low, high = self._measure(self.low), self._measure(self.high)
+        return min(1.0, max(0.0, (self._measure(value) - low) / (high - low)))
+
+    def fits(self, value: float) -> bool:
+        """True if the scale can tell where this value lies."""
+        return value == value and (
+            value < 1 if self.scale == "share" else value * self.low > 0 or self.scale == "whole"
+        )
+
+    def _measure(self, value: float) -> float:
+        """The value on a scale on which equal distances count the same, rising."""
+        if self.scale == "whole":
+            return value
+        if self.scale == "log2":
+            return math.log2(value)
+        if self.scale == "share":
+            return -math.log(1 - value)
+        return math.log(value) if value > 0 else -math.log(-value)
 
 
 def tidy(value: float) -> float:

@@ -107,7 +107,9 @@ def parallel_blocks(code: Code) -> None:
 def plain_residual(code: Code) -> None:
     names = ("residual_scale", "input_scale")
     scaling = code.statement(code.written("self.residual_scale[i]", code.method("GPT", "forward")))
-    start = code.one(ast.Assign, lambda node: any(is_name(t, "x0") for t in node.targets), code.method("GPT", "forward"))
+    start = code.one(
+        ast.Assign, lambda node: any(is_name(t, "x0") for t in node.targets), code.method("GPT", "forward")
+    )
     if len(start.targets) != 2:
         raise NoFit
     code.drop(scaling, *[code.assignment(f"self.{name}", code.method("GPT", "__init__")) for name in names])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 
 from council import edit
 from council.members import constants
@@ -41,14 +41,12 @@ class TextbookMember(Member):
     async def propose(self, brief: Brief, turn: Turn) -> Proposal | None:
         chance, device = random.Random(turn.seed), constants.device(brief)
         run = {past.title for past in brief.history if past.mine}
-        fitting = [entry for entry in EDITS if entry.apply(brief.source, device) is not None]
-        fresh = [entry for entry in fitting if entry.title not in run]
-        for entry in shuffled(fresh or list(_pairs(fitting, run)), chance):
+        fresh = [entry for entry in EDITS if entry.title not in run]
+        for entry in chain(shuffled(fresh, chance), _pairs(brief, run, chance)):
             child = entry.apply(brief.source, device)
             if child is not None:
-                return Proposal(
-                    entry.title, entry.hypothesis, entry.family, edit.between(brief.source, child), entry.prior
-                )
+                made = edit.between(brief.source, child)
+                return Proposal(entry.title, entry.hypothesis, entry.family, made, entry.prior)
         return None
 
     async def rank(self, brief: Brief, slate: Slate, turn: Turn) -> Ballot | None:
@@ -88,9 +86,11 @@ def combined(first: TextbookEdit, second: TextbookEdit) -> TextbookEdit:
     )
 
 
-def _pairs(fitting: Sequence[TextbookEdit], run: set[str]) -> Iterator[TextbookEdit]:
-    """All pairs of the edits that this member has not run as a pair."""
-    for first, second in combinations(fitting, 2):
-        pair = combined(first, second)
-        if not run & {pair.title, f"{second.title} + {first.title}"} and len(pair.title) <= TITLE_LIMIT:
+def _pairs(brief: Brief, run: set[str], chance: random.Random) -> Iterator[TextbookEdit]:
+    """All pairs of edits that each apply here and that this member has not run as a pair, in random order."""
+    fitting = [entry for entry in EDITS if entry.apply(brief.source, constants.device(brief)) is not None]
+    pairs = [combined(first, second) for first, second in combinations(fitting, 2)]
+    for pair in shuffled(pairs, chance):
+        first, _, second = pair.title.partition(" + ")
+        if not run & {pair.title, f"{second} + {first}"} and len(pair.title) <= TITLE_LIMIT:
             yield pair

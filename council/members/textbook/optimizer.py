@@ -37,7 +37,7 @@ lower_momentum = scaled(
 )  # fmt: skip
 longer_memory = scaled(
     "ADAM_BETA2", 1.03, "Give AdamW a longer memory for its variance", "optimizer", 0.3,
-    "Rows of the embedding get gradients in few of the steps; a longer average of their squares makes the size of "
+    "Rows of the embedding get gradients in few of the steps. A longer average of their squares makes the size of "
     "their updates less erratic.", high=0.999,
 )  # fmt: skip
 fewer_newton_steps = scaled(

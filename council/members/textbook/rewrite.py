@@ -110,7 +110,7 @@ class Code:
         self._queue.append((*syntax.span(self.source, node), text))
 
     def drop(self, *statements: ast.stmt | ast.expr) -> None:
-        """Delete statements, or list entries that fill their lines; with a whole function also the blank lines after it."""
+        """Delete whole lines: statements, list entries, and with a function the blank lines after it."""
         for node in statements:
             first = min([node.lineno, *(part.lineno for part in getattr(node, "decorator_list", ()))])
             start, end = self._line(first), self._line(node.end_lineno + 1)
