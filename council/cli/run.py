@@ -100,9 +100,10 @@ def _dry(request: Request, display: str) -> int:
 
 def _run(request: Request, display: str) -> int:
     from council import session
+    from council.lock import holder
     from council.ui import face, status
 
-    if display == "plain":
+    if display == "plain" and holder(request.root / ".council" / "lock") is None:
         click.echo("\n".join([*status.plan(session.plan(request)), ""]), err=True)
     ending = session.run(request, face(display))
     if display == "plain":

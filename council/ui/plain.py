@@ -97,5 +97,6 @@ def _clock() -> str:
 def from_live(state: Mapping[str, Any]) -> str:
     """What the live file says, in one line."""
     last, now = state.get("last") or {}, state.get("progress")
-    said = clean(last.get("text", ""))
+    place = [f"round {last['round']}" if "round" in last else "", last.get("step") or ""]
+    said = ", ".join(clean(part, 40) for part in place if part) + ": " + clean(last.get("text", ""))
     return f"{said} ({progress(Event('progress', '', data=now.get('data') or {}))})" if now else said

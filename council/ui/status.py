@@ -110,8 +110,9 @@ def _budget(found: Plan) -> str:
 def _about(found: Plan) -> str:
     """How long all of it takes, roughly: every experiment also starts up and is scored."""
     budget = BUDGETS[_machine(found)] if found.budget is None else found.budget
-    runs = max(0, found.rounds - found.done) + (0 if found.resumed else BASELINES)
-    return f"about {duration(runs * (budget * 1.3 + OVERHEAD))} in all"
+    rounds = max(0, found.rounds - found.done)
+    runs = rounds + (0 if found.resumed else BASELINES)
+    return f"about {duration(runs * (budget * 1.3 + OVERHEAD) + rounds * DELIBERATION)} in all"
 
 
 def _machine(found: Plan) -> str:
@@ -123,23 +124,26 @@ def _machine(found: Plan) -> str:
 
 BUDGETS = {"cpu": 15.0, "cuda": 300.0, "mps": 300.0}
 BASELINES = 2
-OVERHEAD = 12.0
-"""Seconds of training where none are set, baseline runs, and seconds around each training: for the estimate only."""
+OVERHEAD = 14.0
+DELIBERATION = 10.0
+"""For the estimate only: seconds of training if none are set, baseline runs, seconds around a training and a vote."""
 
 
 def summary(status: Status, rounds: Sequence[Round], ending: Ending) -> list[str]:
     """The end of a run: what happened in its last rounds, what came out, what was kept, what to do next."""
-    resume = f"Resume: council run --resume {clean(status.session)}"
+    name = clean(status.session)
+    again = f"council run --resume {name}"
+    onward = f"Resume: {again}" if ending.exit_code else f"Go on: {again} --rounds {status.rounds_done + 6}"
     why = "" if ending.exit_code == 0 else f" ({clean(ending.reason, 300)})"
     return [
         "",
-        *wrap(f"Session {clean(status.session)}: {plural(status.rounds_done, 'round')} done{why}."),
+        *wrap(f"Session {name}: {plural(status.rounds_done, 'round')} done{why}."),
         *wrap(sentences.standing(status)),
         *wrap(sentences.tally(status)),
         *_story(rounds),
         *kept(status),
         "",
-        *([resume] if ending.exit_code else [f"{resume} --rounds {status.rounds_done + 6}   (goes on)"]),
+        onward,
         "Look next: council leaderboard · council show best --diff · council audit",
         *([] if status.llm else wrap(_BUILT_IN)),
     ]

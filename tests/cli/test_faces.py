@@ -13,7 +13,7 @@ from council.events import Event, silent
 from council.ui import DISPLAYS, face, text
 from council.ui.jsonlines import json_lines, line
 from council.ui.leaderboard import cell
-from council.ui.plain import plain
+from council.ui.plain import from_live, plain
 
 
 class Terminal(io.StringIO):
@@ -113,6 +113,12 @@ def test_the_live_file_tells_the_last_step_and_its_progress_and_goes_away(tmp_pa
         found = live.read(path) or {}
         assert found["pid"] == os.getpid()
     assert not path.exists() and seen == [STEP, PROGRESS] and list(tmp_path.iterdir()) == []
+
+
+def test_status_tells_the_running_step_from_the_live_file():
+    last = {"text": "alpha\x1b proposes", "round": 3, "step": "propose"}
+    told = from_live({"last": last, "progress": {"data": {"phase": "train", "seconds": 4}}})
+    assert told == "round 3, propose: alpha␛ proposes (train, 4 s)"
 
 
 def test_the_live_file_is_removed_when_the_session_breaks(tmp_path):

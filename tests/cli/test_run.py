@@ -136,6 +136,17 @@ def test_an_interrupt_exits_130(council, lab, asked, monkeypatch):
     assert council(lab, "run").exit_code == 130
 
 
+def test_a_second_run_is_refused_before_it_tells_its_plan(council, lab, monkeypatch):
+    def refuse(request, emit):
+        raise AlreadyRunning("process 7 holds the lock")
+
+    monkeypatch.setattr(session, "plan", lambda request: PLAN)
+    monkeypatch.setattr(session, "run", refuse)
+    monkeypatch.setattr("council.lock.holder", lambda path: 7)
+    result = council(lab, "run")
+    assert result.exit_code == 2 and result.stderr == "error: process 7 holds the lock\n"
+
+
 def test_stop_says_when_nothing_runs(council, lab):
     result = council(lab, "stop")
     assert result.exit_code == 0 and "no session is running" in result.stdout

@@ -51,7 +51,7 @@ def test_a_session_that_went_on_after_its_end_is_not_ended(tmp_path):
     assert status.read(store).ended is None
 
 
-def test_status_costs_the_same_after_many_rounds(tmp_path):
+def test_status_asks_as_often_after_many_rounds_as_after_few(tmp_path):
     path = night(tmp_path / "c.db")
     store = Store(path)
 
