@@ -6,7 +6,7 @@ How to extend: write `council/cli/NAME.py` with a click command called `command`
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 import click
@@ -49,7 +49,7 @@ def cli(ctx: click.Context, directory: str) -> None:
     ctx.obj = directory
 
 
-def main() -> NoReturn:
-    """The entry point of the console script."""
-    cli.main(prog_name="council")
-    sys.exit(0)
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """The entry point of the console script; `args` default to the command line's."""
+    cli.main(args, prog_name="council")
+    raise AssertionError("a command ends with an exit code")

@@ -22,7 +22,7 @@ def lines(round_: Round, colour: bool = False) -> list[str]:
         *_experiments(round_),
         *_misses(round_),
         "",
-        LEGEND,
+        *wrap(LEGEND),
         *wrap("Lower BPB is better; Δ and σ are signed so that + is an improvement."),
     ]
 
@@ -61,7 +61,7 @@ def _ballots(round_: Round) -> list[str]:
     labels = sorted({label for b in round_.ballots for label in [*b.shown, *b.recused]}, key=lambda n: (len(n), n))
     first = max([len("judge"), *(cells(clean(b.member, _NAME)) for b in round_.ballots)])
     per = max(1, (width() - first - 4) // 11)
-    found = ["", "Ballots: place, and forecast that it beats the book (* own proposal, no place)"]
+    found = ["", *wrap("Ballots: place, and forecast that it beats the book (* own proposal, no place)")]
     for start in range(0, len(labels), per):
         part = labels[start : start + per]
         found.append(f"  {pad('judge', first)}" + "".join(pad(label, 11, right=True) for label in part))

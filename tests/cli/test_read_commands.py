@@ -96,8 +96,10 @@ def test_json_is_plain_ascii_whatever_members_wrote(council, lab, args):
 
 
 @pytest.mark.parametrize("args", [a for a in HUMAN if a[-1] != "--diff"], ids=" ".join)
-def test_lines_fit_eighty_columns(council, lab, args):
-    assert max(len(line) for line in council(lab, *args).stdout.splitlines()) <= 80
+@pytest.mark.parametrize("columns", [40, 80])
+def test_lines_fit_the_terminal(council, lab, args, columns):
+    shown = council(lab, *args, COLUMNS=str(columns)).stdout
+    assert [line for line in shown.splitlines() if len(line) > columns] == []
 
 
 def test_csv_cells_cannot_start_a_formula(council, lab):
