@@ -192,13 +192,18 @@ def _report(channel: Channel, failure: Failure) -> None:
     error = failure.error
     if error is not None:
         traceback.print_exception(error)
-    line = max((f.lineno or 0 for f in traceback.extract_tb(getattr(error, "__traceback__", None)) if f.filename == FILE), default=0)
-    if isinstance(error, SyntaxError):
-        line = error.lineno or 0
     kind = "oom" if _is_out_of_memory(error) else failure.kind
     message = error.msg if isinstance(error, SyntaxError) else str(error or "")
-    channel.send("error", kind=kind, type=type(error).__name__[:80], message=message[:500], line=line)
+    channel.send("error", kind=kind, type=type(error).__name__[:80], message=message[:500], line=_line(error))
     _wait_for_end(channel)
+
+
+def _line(error: BaseException | None) -> int:
+    """The innermost line of the source that `error` came through, 0 if none."""
+    if isinstance(error, SyntaxError):
+        return error.lineno or 0
+    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+    return next((frame.lineno or 0 for frame in reversed(frames) if frame.filename == FILE), 0)
 
 
 def _is_out_of_memory(error: BaseException | None) -> bool:

@@ -78,7 +78,9 @@ def _build(corpus: Corpus, vocab_size: int, folder: Path) -> tuple[Tokenizer, di
     files = {f"{split}.bin": tokenizer.encode_documents(documents).tobytes() for split, documents in texts.items()}
     files["tokenizer.json"] = tokenizer.to_json().encode()
     files["meta.json"] = json.dumps({name: _sha256(data) for name, data in files.items()}, indent=1).encode()
-    scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    for leftover in folder.parent.glob(f".building-{folder.name}-*"):  # of a run that was killed: we hold the lock
+        shutil.rmtree(leftover, ignore_errors=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".building-{folder.name}-", dir=folder.parent))
     try:
         for name, data in files.items():
             _write(scratch / name, data)

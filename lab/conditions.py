@@ -1,6 +1,6 @@
 """Where a measurement was made: two that differ in any of this are never compared.
 
-    conditions("cpu", clock="cpu-seconds", budget=15.0, sandbox="none")
+conditions("cpu", clock="cpu-seconds", budget=15.0, sandbox="none")
 """
 
 import platform

@@ -1,8 +1,8 @@
 """How a measurement can end early, and what can go wrong in the lab itself.
 
-    LabError        the lab cannot do what was asked: a missing package, a full disk (status `void`)
-    Ended           a train.py did not get a score; carries the status and the one-sentence reason
-    └── Rejected    it broke a rule of measurement
+- LabError: the lab cannot do what was asked: a missing package, a full disk (status `void`)
+- Ended: a train.py did not get a score; carries the status and the one-sentence reason
+  - Rejected: it broke a rule of measurement
 """
 
 

@@ -13,9 +13,11 @@ import struct
 import sys
 import tempfile
 from collections.abc import Iterable
+from typing import Any
 
 from lab.errors import Rejected
 
+Buffer = Any  # whatever memoryview takes: bytes, bytearray, a contiguous numpy array
 SEALABLE = sys.platform.startswith("linux")
 F_SEAL_FUTURE_WRITE = 0x10  # Linux 5.1; not yet a name in Python's fcntl
 if SEALABLE:
@@ -31,12 +33,13 @@ def anonymous(name: str) -> int:
     return fd
 
 
-def sealed(name: str, parts: Iterable[bytes | memoryview]) -> int:
+def sealed(name: str, parts: Iterable[Buffer]) -> int:
     """The descriptor of a file in memory that holds `parts` and can never change again."""
     fd = anonymous(name)
     try:
         for part in parts:
-            view = memoryview(part).cast("B")
+            view = memoryview(part)
+            view = view.cast("B") if view.nbytes else memoryview(b"")  # an empty shape cannot be cast
             while view:
                 view = view[os.write(fd, view) :]
         if SEALABLE:

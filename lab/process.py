@@ -83,14 +83,21 @@ class Tree:
     """A child process and all that came out of it, wherever the kernel has put it since."""
 
     def __init__(self, root: int, spared: set[int]) -> None:
-        """`spared` are other children of this process; what descends from them does not count."""
+        """`spared` are other children of this process; what descends from them does not count.
+
+        Nor do children that were there before: whoever calls the lab from Python may have some.
+        """
+        me = os.getpid()
         self.root, self._spared = root, spared
+        self._before = {(p.pid, p.started) for p in processes().values() if p.parent == me and p.pid != root}
 
     def members(self) -> list[Process]:
         """All of it that is in the process table, dead ones that nobody waited for included."""
         table, me = processes(), os.getpid()
-        others = {process.pid for pid in self._spared - {self.root} for process in tree(pid, table)}
-        orphans = [p.pid for p in table.values() if p.parent == me and p.pid != self.root] if LINUX else []
+        children = [p for p in table.values() if p.parent == me and p.pid != self.root] if LINUX else []
+        before = {p.pid for p in children if (p.pid, p.started) in self._before}
+        others = {process.pid for pid in before | self._spared - {self.root} for process in tree(pid, table)}
+        orphans = [p.pid for p in children if p.pid not in others]
         found = {p.pid: p for root in (self.root, *orphans) for p in tree(root, table)}
         return [process for pid, process in found.items() if pid not in others]
 

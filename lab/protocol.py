@@ -1,7 +1,8 @@
 """What referee and box say to each other: JSON with a length in front, over an inherited socket pair.
 
-Why so little: everything a box can make the referee do is in this file. A message has at most 64 kB and
-at most one file descriptor; any other byte on the socket is a Rejected, and the box is ended.
+Why so little: everything a box can make the referee do is in this file. A message is the JSON of its
+kind and its fields, at most 64 kB, with at most one file descriptor; any other byte on the socket is a
+Rejected, and the box is ended.
 
     box -> referee   ready · start · log(step, loss) · weights(names, shapes, dtypes)+fd
                      logits(shape, dtype)+fd · error(kind, type, message, line)
@@ -89,9 +90,9 @@ class Channel:
         """So that `select` takes a channel."""
         return self.sock.fileno()
 
-    def send(self, kind: str, fd: int = -1, **fields: Any) -> None:
+    def send(self, kind: str, /, fd: int = -1, **fields: Any) -> None:
         """Send one message, with `fd` if it is not -1. Raises OSError if the other side is gone."""
-        body = json.dumps({"kind": kind, **fields}).encode()
+        body = json.dumps([kind, fields]).encode()
         if len(body) > MAX_MESSAGE:
             raise ValueError(f"{kind} has {len(body)} bytes, at most {MAX_MESSAGE} are allowed")
         data = memoryview(_HEADER.pack(len(body)) + body)
@@ -151,11 +152,10 @@ class Channel:
 
     def _decode(self, body: bytes) -> Message:
         try:
-            fields = json.loads(body)
-            kind = fields.pop("kind")
-        except (ValueError, RecursionError, KeyError, AttributeError, TypeError) as error:
+            kind, fields = json.loads(body)
+        except (ValueError, RecursionError, TypeError) as error:
             raise Rejected("the box sent something that is no message") from error
-        if not isinstance(kind, str):
+        if not isinstance(kind, str) or not isinstance(fields, dict):
             raise Rejected("the box sent something that is no message")
         if kind not in _WITH_DESCRIPTOR:
             return Message(kind, fields)
@@ -167,5 +167,3 @@ class Channel:
 def _shown(text: str) -> str:
     """Text from a box, short and without control characters."""
     return repr("".join(c for c in text[:40] if c.isprintable()))
-
-

@@ -51,7 +51,7 @@ def environment(folder: Path, device: str) -> dict[str, str]:
 
 def _on_cpu() -> dict[str, str]:
     """One thread; and big tensors are kept in the heap, or every step pays for page faults again."""
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     waiting = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "CUDA_VISIBLE_DEVICES": ""}
     heap = {
         "MALLOC_MMAP_THRESHOLD_": str(32 << 20),

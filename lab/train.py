@@ -8,11 +8,17 @@ text that this file never sees is better. See docs/lab.md for what `bench` offer
 """
 
 import math
+from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from lab.bench import Bench
 
 # ---------------------------------------------------------------------------------------------------
 # Hyper-parameters
@@ -31,12 +37,12 @@ BATCH_ROWS = 16  # rows per optimizer step
 MICRO_ROWS = 16  # rows per forward and backward pass; BATCH_ROWS must be a multiple of it
 
 # optimizer
-MATRIX_LR = 0.02  # Muon: all matrices inside the blocks
-EMBEDDING_LR = 0.1  # AdamW: token embedding
-VALUE_LR = 0.1  # AdamW: value embeddings
-HEAD_LR = 0.004  # AdamW: output head
+MATRIX_LR = 0.03  # Muon: all matrices inside the blocks
+EMBEDDING_LR = 0.3  # AdamW: token embedding
+VALUE_LR = 0.3  # AdamW: value embeddings
+HEAD_LR = 0.01  # AdamW: output head
 SCALAR_LR = 0.01  # AdamW: per-block scales and gates
-MUON_MOMENTUM = 0.95  # Nesterov momentum of Muon
+MUON_MOMENTUM = 0.85  # Nesterov momentum of Muon
 MUON_STEPS = 5  # Newton–Schulz iterations of Muon
 WEIGHT_DECAY = 0.0  # decoupled, on the matrices, per unit of learning rate
 ADAM_BETA1 = 0.8  # decay of AdamW's mean
@@ -65,7 +71,9 @@ ON_CUDA = {
     "MATRIX_LR": 0.04,
     "EMBEDDING_LR": 0.6,
     "VALUE_LR": 0.6,
+    "HEAD_LR": 0.008,
     "SCALAR_LR": 0.05,
+    "MUON_MOMENTUM": 0.95,
     "WEIGHT_DECAY": 0.2,
     "SOFTCAP": 15.0,
 }
@@ -82,25 +90,25 @@ def settings(device: str) -> SimpleNamespace:
 # Model
 
 
-def norm(x):
+def norm(x: Tensor) -> Tensor:
     """RMSNorm without a learnable scale."""
     return F.rms_norm(x, (x.size(-1),))
 
 
-def rotary_table(seq_len, head_dim, base):
+def rotary_table(seq_len: int, head_dim: int, base: float) -> tuple[Tensor, Tensor]:
     """Cosines and sines of the rotary embedding, each [1, seq_len, 1, head_dim / 2]."""
     frequencies = base ** (-torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
     angles = torch.outer(torch.arange(seq_len, dtype=torch.float32), frequencies)[None, :, None, :]
     return angles.cos(), angles.sin()
 
 
-def rotate(x, cos, sin):
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn the channels of x [B, T, heads, head_dim] by angles that grow with the position."""
     a, b = x.chunk(2, dim=-1)
     return torch.cat([a * cos + b * sin, b * cos - a * sin], dim=-1).type_as(x)
 
 
-def attend(q, k, v):
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Causal attention over q, k, v [B, heads, T, head_dim]."""
     if q.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
@@ -112,16 +120,18 @@ def attend(q, k, v):
 class Attention(nn.Module):
     """Causal self-attention with rotary positions, normalised queries and keys, and value embeddings."""
 
-    def __init__(self, h, has_value_embedding):
+    def __init__(self, h: SimpleNamespace, mixes: bool) -> None:
         super().__init__()
         self.head_dim = h.HEAD_DIM
         self.query = nn.Linear(h.DIM, h.DIM, bias=False)
         self.key = nn.Linear(h.DIM, h.DIM, bias=False)
         self.value = nn.Linear(h.DIM, h.DIM, bias=False)
         self.out = nn.Linear(h.DIM, h.DIM, bias=False)
-        self.value_gate = nn.Parameter(torch.ones(h.DIM // h.HEAD_DIM)) if has_value_embedding else None
+        self.mixes = mixes
+        if mixes:
+            self.value_gate = nn.Parameter(torch.ones(h.DIM // h.HEAD_DIM))
 
-    def forward(self, x, value_embedding, cos, sin):
+    def forward(self, x: Tensor, value_embedding: Tensor | None, cos: Tensor, sin: Tensor) -> Tensor:
         B, T, D = x.shape
         q, k, v = (f(x).view(B, T, -1, self.head_dim) for f in (self.query, self.key, self.value))
         if value_embedding is not None:
@@ -134,24 +144,24 @@ class Attention(nn.Module):
 class MLP(nn.Module):
     """Two matrices with a squared ReLU between them."""
 
-    def __init__(self, h):
+    def __init__(self, h: SimpleNamespace) -> None:
         super().__init__()
         self.up = nn.Linear(h.DIM, h.MLP_RATIO * h.DIM, bias=False)
         self.down = nn.Linear(h.MLP_RATIO * h.DIM, h.DIM, bias=False)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.down(F.relu(self.up(x)).square())
 
 
 class Block(nn.Module):
     """Attention, then the MLP, each on a normalised copy of the residual stream."""
 
-    def __init__(self, h, has_value_embedding):
+    def __init__(self, h: SimpleNamespace, mixes: bool) -> None:
         super().__init__()
-        self.attention = Attention(h, has_value_embedding)
+        self.attention = Attention(h, mixes)
         self.mlp = MLP(h)
 
-    def forward(self, x, value_embedding, cos, sin):
+    def forward(self, x: Tensor, value_embedding: Tensor | None, cos: Tensor, sin: Tensor) -> Tensor:
         x = x + self.attention(norm(x), value_embedding, cos, sin)
         return x + self.mlp(norm(x))
 
@@ -159,7 +169,7 @@ class Block(nn.Module):
 class GPT(nn.Module):
     """Token ids [B, T] to logits [B, T, vocab_size]."""
 
-    def __init__(self, h, vocab_size, seq_len):
+    def __init__(self, h: SimpleNamespace, vocab_size: int, seq_len: int) -> None:
         super().__init__()
         self.softcap = h.SOFTCAP
         self.embedding = nn.Embedding(vocab_size, h.DIM)
@@ -177,7 +187,7 @@ class GPT(nn.Module):
         self.initialise(h)
 
     @torch.no_grad()
-    def initialise(self, h):
+    def initialise(self, h: SimpleNamespace) -> None:
         """Uniform matrices, zero for those that write into the residual stream, a head near zero."""
         self.embedding.weight.normal_(0.0, h.INIT_EMBEDDING)
         self.head.weight.normal_(0.0, h.INIT_HEAD)
@@ -190,20 +200,20 @@ class GPT(nn.Module):
             for layer in (block.attention.out, block.mlp.down):
                 layer.weight.zero_()
 
-    def forward(self, idx):
+    def forward(self, idx: Tensor) -> Tensor:
         with torch.autocast(idx.device.type, dtype=torch.bfloat16):
             T = idx.size(1)
             cos, sin = self.cos[:, :T], self.sin[:, :T]
             x = x0 = norm(self.embedding(idx))
             for i, block in enumerate(self.blocks):
                 x = self.residual_scale[i] * x + self.input_scale[i] * x0
-                table = self.value_embeddings[str(i)] if str(i) in self.value_embeddings else None
-                x = block(x, table(idx) if table is not None else None, cos, sin)
+                value_embedding = self.value_embeddings[str(i)](idx) if block.attention.mixes else None
+                x = block(x, value_embedding, cos, sin)
             logits = self.head(norm(x)).float()
         return self.softcap * torch.tanh(logits / self.softcap) if self.softcap else logits
 
 
-def build(bench):
+def build(bench: "Bench") -> nn.Module:
     """A freshly initialised model on the bench's device."""
     return GPT(settings(bench.device), bench.vocab_size, bench.seq_len).to(bench.device)
 
@@ -212,7 +222,7 @@ def build(bench):
 # Optimizer. Not a torch.optim.Optimizer: importing what that needs costs two seconds of the budget.
 
 
-def orthogonalise(g, steps):
+def orthogonalise(g: Tensor, steps: int) -> Tensor:
     """Replace every singular value of the matrices g [n, rows, columns] by about one (Newton–Schulz)."""
     x = g.bfloat16()
     if g.size(-2) > g.size(-1):
@@ -227,13 +237,13 @@ def orthogonalise(g, steps):
 class Muon:
     """Momentum whose direction is orthogonalised, for matrices of one shape."""
 
-    def __init__(self, params, h):
+    def __init__(self, params: list[nn.Parameter], h: SimpleNamespace) -> None:
         self.params, self.lr, self.h = params, h.MATRIX_LR, h
         self.momentum = torch.zeros_like(torch.stack([p.data for p in params]))
         self.shape_scale = math.sqrt(max(1.0, params[0].size(-2) / params[0].size(-1)))
 
     @torch.no_grad()
-    def step(self, lr_scale):
+    def step(self, lr_scale: float) -> None:
         grads = torch.stack([p.grad for p in self.params])
         self.momentum.lerp_(grads, 1 - self.h.MUON_MOMENTUM)
         update = orthogonalise(grads.lerp(self.momentum, self.h.MUON_MOMENTUM), self.h.MUON_STEPS)
@@ -245,13 +255,13 @@ class Muon:
 class AdamW:
     """Adam for everything that is not a matrix inside a block."""
 
-    def __init__(self, params, lr, h):
+    def __init__(self, params: list[nn.Parameter], lr: float, h: SimpleNamespace) -> None:
         self.params, self.lr, self.h, self.count = params, lr, h, 0
         self.mean = [torch.zeros_like(p) for p in params]
         self.variance = [torch.zeros_like(p) for p in params]
 
     @torch.no_grad()
-    def step(self, lr_scale):
+    def step(self, lr_scale: float) -> None:
         self.count += 1
         correct1 = 1 - self.h.ADAM_BETA1**self.count
         correct2 = 1 - self.h.ADAM_BETA2**self.count
@@ -262,11 +272,12 @@ class AdamW:
             p.addcdiv_(mean, root, value=-self.lr * lr_scale / correct1)
 
 
-def make_optimizers(model, h):
+def make_optimizers(model: GPT, h: SimpleNamespace) -> list[Muon | AdamW]:
     """Muon for the matrices of the blocks, grouped by shape; AdamW for the rest."""
-    matrices, scalars = {}, [model.residual_scale, model.input_scale]
+    matrices: dict[torch.Size, list[nn.Parameter]] = {}
+    scalars = [model.residual_scale, model.input_scale]
     for p in model.blocks.parameters():
-        matrices.setdefault(p.shape, []).append(p) if p.ndim == 2 else scalars.append(p)
+        (matrices.setdefault(p.shape, []) if p.ndim == 2 else scalars).append(p)
     return [
         *(Muon(params, h) for params in matrices.values()),
         AdamW([model.embedding.weight], h.EMBEDDING_LR, h),
@@ -276,7 +287,7 @@ def make_optimizers(model, h):
     ]
 
 
-def lr_scale(progress, h):
+def lr_scale(progress: float, h: SimpleNamespace) -> float:
     """What the learning rates are multiplied with when `progress` of the budget is used."""
     if progress < h.WARMUP:
         return progress / h.WARMUP
@@ -290,25 +301,30 @@ def lr_scale(progress, h):
 # Training
 
 
-def batches(tokens, rows, seq_len, device):
-    """Endless pairs (inputs, targets), each [rows, seq_len] int64, walking through the tokens in order."""
+def batches(tokens: Tensor, rows: int, seq_len: int, device: str) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless pairs (inputs, targets), each [rows, seq_len] int64.
+
+    Every row walks through a part of the tokens of its own, so that a batch mixes many documents.
+    """
     tokens = tokens.to(device)
-    size, position = rows * seq_len, 0
+    stride = len(tokens) // rows
+    starts = torch.arange(rows, device=device)[:, None] * stride + torch.arange(seq_len + 1, device=device)
+    offset = 0
     while True:
-        if position + size + 1 > len(tokens):
-            position = 0
-        window = tokens[position : position + size + 1].long()
-        position += size
-        yield window[:-1].view(rows, seq_len), window[1:].view(rows, seq_len)
+        if offset + seq_len + 1 > stride:
+            offset = 0
+        window = tokens[starts + offset].long()
+        offset += seq_len
+        yield window[:, :-1], window[:, 1:]
 
 
-def loss_of(model, inputs, targets):
+def loss_of(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
     """Mean cross-entropy in nats per token."""
     logits = model(inputs)
     return F.cross_entropy(logits.view(-1, logits.size(-1)), targets.reshape(-1))
 
 
-def prepare(model, bench, h):
+def prepare(model: nn.Module, bench: "Bench", h: SimpleNamespace) -> nn.Module:
     """Compile and warm up where that pays: on CUDA, before the clock starts."""
     if bench.device != "cuda":
         return model
@@ -322,7 +338,7 @@ def prepare(model, bench, h):
     return compiled
 
 
-def train(model, bench):
+def train(model: nn.Module, bench: "Bench") -> None:
     """Train until the budget is used."""
     h = settings(bench.device)
     optimizers = make_optimizers(model, h)

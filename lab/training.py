@@ -67,8 +67,8 @@ class TrainPhase:
         self._ready_at = math.inf
         next_report = 0.0
         while self._weights is None:
-            readable = [self.box.channel] if not self.box.channel.closed else []
-            select.select([*readable, *([self.box.output] if self.box.output >= 0 else [])], [], [], POLL_SECONDS)
+            listening = [fd for fd in (self.box.channel.fileno(), self.box.output) if fd >= 0]
+            select.select(listening, [], [], POLL_SECONDS)
             self._drain_output()
             code = self.box.exit_code()  # before the messages: its last one may explain its end
             self._handle_messages()
@@ -139,12 +139,15 @@ class TrainPhase:
         self.charged = charge / self.budget
         self.page.write(self.charged)
         now = time.monotonic()
+        wall = now - self._ready_at
         if charge > self.budget + GRACE:
-            raise Ended("timeout", f"training used {charge:.1f} s, the budget is {self.budget:g} s: return when progress() is 1")
-        if now - self._ready_at > WALL_FACTOR * self.budget:
-            raise Ended("timeout", f"training took {now - self._ready_at:.1f} s of wall time and used {charge:.1f} s of its {self.budget:g} s budget")
+            used = f"training used {charge:.1f} s of its budget of {self.budget:g} s"
+            raise Ended("timeout", f"{used}; train has to return when progress() is 1")
+        if wall > WALL_FACTOR * self.budget:
+            used = f"of which {charge:.1f} s were used"
+            raise Ended("timeout", f"training took {wall:.1f} s, {used}; the budget is {self.budget:g} s")
         if now - self._began > self.wall_seconds:
-            raise Ended("timeout", f"the whole took more than {self.wall_seconds:g} s")
+            raise Ended("timeout", f"the run took more than {self.wall_seconds:g} s")
         if self.startup_seconds is None and now - self._began > STARTUP_SECONDS:
             raise Ended("void", f"the box was not ready after {STARTUP_SECONDS:g} s; is the machine overloaded?")
 
