@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def lines(status: Status, pid: int | None = None, live: Mapping[str, Any] | None = None) -> list[str]:
     """How the session stands; `pid` is the process that runs it, if one does, `live` its live file."""
     return [
-        f"Session {clean(status.session)}: {_state(status, pid)}",
+        *wrap(f"Session {clean(status.session)}: {_state(status, pid)}"),
         *wrap(f"{plural(status.rounds_done, 'round')} done, {_verdicts(status)}{_cost(status)}"),
         *wrap(sentences.standing(status) + (f" Noise σ {bpb(status.booked.sigma)}." if status.booked else "")),
         *kept(status),
@@ -56,7 +56,7 @@ def kept(status: Status) -> list[str]:
     rows = [_kept(edit) for edit in status.kept]
     return [
         "",
-        "Kept (+ is better; ↩ undone by going back to the baseline)",
+        *wrap("Kept (+ is better; ↩ undone by going back to the baseline)"),
         *table(head, rows, right=(1, 2, 3), flex=5),
     ]
 
