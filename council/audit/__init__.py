@@ -1,0 +1,55 @@
+"""The audit: recompute what a database and its repository say, and list everything that does not add up.
+
+Why: a night is worth what it can prove. Nothing here trusts a stored number that can be computed again from another
+row, from the session's seed or from git. `chain` reads the ledger and every row, `commits` and `edits` git, `votes`
+slates to picks, `verdicts` the book, `settled` the settlements. What it cannot find is a rewrite of the database and of
+git together, and what happened to rows after the last commit that carries the ledger's head.
+How to extend: a function (store, session, findings) in one of the modules, called from `_session`.
+"""
+
+from __future__ import annotations
+
+from council.audit import chain, commits, edits, settled, verdicts, votes
+from council.audit.findings import Findings, Problem, Report
+from council.audit.history import Refs
+from council.repo import Repo
+from council.store import Row, Store
+
+__all__ = ["Problem", "Report", "audit"]
+
+
+def audit(store: Store, repo: Repo) -> Report:
+    """Check everything, on one snapshot of the database; a session may be running meanwhile. Never writes."""
+    found = Findings()
+    refs = Refs.of(repo)
+    head, sessions, rounds, calls = "", [], 0, 0
+    with store.atomic():
+        with found.reading("ledger"):
+            head = "{} {}".format(*store.head())
+        refs.again(repo)
+        ledger = chain.check(store, found)
+        with found.reading("sessions"):
+            sessions = list(store.query('SELECT id, name, seed, "commit" FROM sessions ORDER BY id'))
+        for session in sessions:
+            _session(store, repo, session, ledger, refs, found)
+        commits.strangers(refs, {str(s["name"]) for s in sessions}, found)
+        with found.reading("rounds"):
+            rounds = _count(store, "rounds")
+        with found.reading("calls"):
+            calls = _count(store, "calls")
+    problems = found.report()
+    return Report(not problems, len(sessions), rounds, calls, head, problems)
+
+
+def _session(store: Store, repo: Repo, session: Row, ledger: chain.Ledger, refs: Refs, found: Findings) -> None:
+    with found.reading(f"{session['name']}: commits"):
+        commits.check(store, repo, session, ledger, refs, found)
+    with found.reading(f"{session['name']}: edits"):
+        edits.check(store, repo, session, found)
+    for part in (votes, verdicts, settled):
+        with found.reading(f"{session['name']}: {part.__name__.rpartition('.')[2]}"):
+            part.check(store, session, found)
+
+
+def _count(store: Store, tbl: str) -> int:
+    return int(next(store.query(f"SELECT count(*) AS n FROM [{tbl}]"))["n"])
