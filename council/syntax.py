@@ -9,6 +9,7 @@ goes through `parse`, so that text which cannot be read always fails as `Unparsa
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import operator
 import re
@@ -43,8 +44,12 @@ class Unparsable(ValueError):
         self.line = line
 
 
+@functools.lru_cache(maxsize=16)
 def parse(source: str) -> ast.Module:
-    """The tree of a source. Raises Unparsable for anything Python cannot read, however it fails."""
+    """The tree of a source, shared by all who ask: read it, never change it.
+
+    Raises Unparsable for anything Python cannot read, however it fails.
+    """
     if "\0" in source:
         raise Unparsable("the text holds a NUL byte", source.count("\n", 0, source.index("\0")) + 1)
     try:

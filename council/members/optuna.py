@@ -150,6 +150,8 @@ def forecast(
     ordered = [located(ranges, tried) for tried, _ in sorted(told, key=lambda trial: trial[1])]
     best = min(len(ordered) - 1, math.ceil(rate * len(ordered)))
     here = located(ranges, values)
+    varied = {name for name in here if any(point.get(name, here[name]) != here[name] for point in ordered)}
+    here = {name: here[name] for name in varied}
     good, bad = log_density(ordered[:best], here), log_density(ordered[best:], here)
     odds = math.log(rate / (1 - rate)) + good - bad
     return min(0.98, max(0.02, 1 / (1 + math.exp(-odds))))
@@ -162,9 +164,6 @@ def log_density(points: Sequence[Point], here: Point) -> float:
 
 
 def _distance(point: Point, here: Point) -> float:
-    """Mean squared distance in widths of a kernel, so that it does not grow with the number of constants.
-
-    A constant that one of the two does not have adds none.
-    """
+    """Mean squared distance in widths of a kernel over the constants both have; it does not grow with their number."""
     shared = point.keys() & here.keys()
     return sum(((point[name] - here[name]) / WIDTH) ** 2 for name in sorted(shared)) / max(1, len(shared))

@@ -36,7 +36,9 @@ def test_a_name_set_twice_counts_with_its_last_value() -> None:
     assert syntax.with_constant("A = 1\nA = 2\n", "A", 3) == "A = 1\nA = 3\n"
 
 
-@pytest.mark.parametrize("text", ["X = 10**400", "X = 1 << 4000", "X = 1 / 0", "X = 9**9**9", "X = 1e999", "X = (-1) ** 0.5"])
+@pytest.mark.parametrize(
+    "text", ["X = 10**400", "X = 1 << 4000", "X = 1 / 0", "X = 9**9**9", "X = 1e999", "X = (-1) ** 0.5"]
+)
 def test_arithmetic_that_is_no_setting_is_no_constant(text: str) -> None:
     assert syntax.constants(text) == {}
 
@@ -74,7 +76,8 @@ def test_a_fingerprint_ignores_comments_docstrings_and_layout() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("0.02", "0.03"), ("True", "1"), ("return LR", "return -LR"), ("def build", "def built"), ("-3", "-3.0")]
+    ("old", "new"),
+    [("0.02", "0.03"), ("True", "1"), ("return LR", "return -LR"), ("def build", "def built"), ("-3", "-3.0")],
 )
 def test_a_fingerprint_tells_codes_apart(old: str, new: str) -> None:
     assert syntax.fingerprint(SOURCE.replace(old, new)) != syntax.fingerprint(SOURCE)
@@ -104,7 +107,14 @@ def test_a_seeder_under_another_name_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    "call", ["torch.manual_seed(bench.seed)", "default_rng(seed=bench.seed)", "seed = bench.seed", "x = seed", "torch.randn(3)"]
+    "call",
+    [
+        "torch.manual_seed(bench.seed)",
+        "default_rng(seed=bench.seed)",
+        "seed = bench.seed",
+        "x = seed",
+        "torch.randn(3)",
+    ],
 )
 def test_the_given_seed_is_allowed(call: str) -> None:
     assert syntax.seeding(call) == []

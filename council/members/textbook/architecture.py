@@ -162,8 +162,8 @@ def z_loss(code: Code) -> None:
     returned = code.statement(loss)
     if not isinstance(returned, ast.Return) or returned.value is not loss:
         raise NoFit
-    code.before(returned, "penalty = Z_LOSS * logits.logsumexp(-1).square().mean()")
-    code.replace(returned, f"return {code.text(loss)} + penalty")
+    code.before(returned, f"loss = {code.text(loss)}")
+    code.replace(returned, "return loss + Z_LOSS * logits.logsumexp(-1).square().mean()")
     code.describe(code.top("loss_of"), "Mean cross-entropy in nats per token, with a penalty on large normalisers.")
     code.new_constant("Z_LOSS", "1e-4", "weight of the squared logarithm of the softmax's sum", "SOFTCAP")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 
 from council.members.textbook.catalogue import edit, setting
-from council.members.textbook.rewrite import Code, NoFit, last_name, sets_name
+from council.members.textbook.rewrite import Code, NoFit, last_name, mentions, sets_name
 
 value_embeddings_everywhere = setting(
     "VALUE_EMBEDDING_EVERY", 1, "Mix value embeddings into every block", "embedding", 0.4,
@@ -45,7 +45,7 @@ def smear(code: Code) -> None:
     code.before(
         code.top("GPT", ast.ClassDef),
         '''
-        def smeared(x, share):
+        def smeared(x: Tensor, share: Tensor) -> Tensor:
             """Add to every position of x [B, T, D] a share of the one before it."""
             return torch.cat([x[:, :1], x[:, 1:] + share * x[:, :-1]], dim=1)
         ''',
@@ -65,7 +65,7 @@ def bigram_hash(code: Code) -> None:
     code.before(
         code.top("GPT", ast.ClassDef),
         '''
-        def bigram_ids(idx, buckets):
+        def bigram_ids(idx: Tensor, buckets: int) -> Tensor:
             """A bucket for each token of idx [B, T] together with the token before it."""
             before = F.pad(idx[:, :-1], (1, 0))
             return (idx * 36313 + before * 27191) % buckets
@@ -78,7 +78,8 @@ def bigram_hash(code: Code) -> None:
         nn.init.zeros_(self.bigrams.weight)
         """,
     )
-    code.replace(look_up, f"{code.text(look_up)} + self.bigrams(bigram_ids(idx, self.bigrams.num_embeddings))")
+    code.before(code.statement(look_up), "pairs = bigram_ids(idx, self.bigrams.num_embeddings)")
+    code.replace(look_up, f"{code.text(look_up)} + self.bigrams(pairs)")
     code.append(group.elts, group, "model.bigrams.weight")
     code.new_constant("BIGRAM_BUCKETS", "2**14", "rows of the table of hashed token pairs", "VALUE_EMBEDDING_EVERY")
 
@@ -100,23 +101,26 @@ def tie_head(code: Code) -> None:
     code.drop(code.statement(first))
     code.explain("HEAD_LR", "AdamW: output head and token embedding, which are one")
     code.explain("INIT_HEAD", "standard deviation of the output head and token embedding")
-    code.drop_constant("INIT_EMBEDDING")
     if len(group.elts) == 1:
-        code.drop(_entry(code, "model.embedding.weight"))
+        _drop_group(code, "model.embedding.weight")
         code.drop_constant("EMBEDDING_LR")
     else:
         code.remove_item(group.elts, [ast.unparse(e) for e in group.elts].index("model.embedding.weight"))
         code.explain("EMBEDDING_LR", "AdamW: further embeddings of the input")
+    code.drop_constant("INIT_EMBEDDING")
 
 
-def _entry(code: Code, text: str) -> ast.expr:
-    """The line of `make_optimizers` whose optimizer is given `text`."""
+def _drop_group(code: Code, text: str) -> None:
+    """Delete the optimizer of `make_optimizers` that is given `text`, with its line where it has one to itself."""
     returned = code.one(ast.Return, lambda node: True, code.top("make_optimizers"))
-    entries = [e for e in getattr(returned.value, "elts", ()) if text in ast.unparse(e)]
-    lines = [e.lineno for e in getattr(returned.value, "elts", ())]
-    if len(entries) != 1 or lines.count(entries[0].lineno) != 1 or returned.lineno == entries[0].lineno:
+    entries = getattr(returned.value, "elts", [])
+    found = [at for at, entry in enumerate(entries) if text in ast.unparse(entry)]
+    if len(found) != 1:
         raise NoFit
-    return entries[0]
+    if [returned.lineno, *(entry.lineno for entry in entries)].count(entries[found[0]].lineno) == 1:
+        code.drop(entries[found[0]])
+    else:
+        code.remove_item(entries, found[0])
 
 
 @edit("Take the value embeddings out", "simplification", 0.08,
@@ -124,25 +128,29 @@ def _entry(code: Code, text: str) -> ast.expr:
       "are also the cheapest capacity a small model has, so losing them should hurt.")  # fmt: skip
 def no_value_embeddings(code: Code) -> None:
     gpt, attention = code.top("GPT", ast.ClassDef), code.top("Attention", ast.ClassDef)
-    start, used = code.method("GPT", "initialise"), code.method("GPT", "forward")
-    tables = code.one(ast.For, lambda node: "value_embeddings" in ast.unparse(node.iter), start)
-    mixed = code.one(ast.If, lambda node: "value_embedding" in ast.unparse(node.test), attention)
-    made = [code.assignment("self.value_embeddings", gpt), code.assignment("self.value_gate", attention)]
-    block, mixes = code.call("block", used), code.assignment("mixes", gpt)
-    given = [at for at, argument in enumerate(block.args) if "table" in ast.unparse(argument)]
-    built = [call for call in code.calls("Block", gpt) if len(call.args) == 2]
-    if len(given) != 1 or len(built) != 1:
+    marks = {"value_embedding", "value_embeddings", "value_gate", "mixes"}
+    inside = [
+        statement
+        for holder in (code.method("Attention", "__init__"), code.method("Attention", "forward"))
+        for statement in holder.body
+        if mentions(statement, marks)
+    ]
+    loop = code.statement(code.call("block", code.method("GPT", "forward")))
+    fed = [code.assignment("value_embedding", code.method("GPT", "forward"))]
+    tables = code.one(ast.For, lambda node: mentions(node.iter, {"value_embeddings"}), code.method("GPT", "initialise"))
+    built = code.call("Block", gpt)
+    if len(inside) < 2 or len(built.args) != 2 or mentions(loop, {"value_embeddings"}):
         raise NoFit
-    code.drop(tables, mixed, mixes, *made, code.assignment("table", used), _entry(code, "model.value_embeddings"))
-    code.remove_item(block.args, given[0])
-    code.remove_item(built[0].args, 1)
+    code.drop(*inside, *fed, tables, code.assignment("mixes", gpt), code.assignment("self.value_embeddings", gpt))
+    code.remove_item(built.args, 1)
     code.describe(attention, "Causal self-attention.")
+    _drop_group(code, "model.value_embeddings")
+    code.commit()
+    for parameter in ("value_embedding", "mixes"):
+        code.forget(parameter)
     for name in ("VALUE_EMBEDDING_EVERY", "VALUE_LR"):
         code.drop_constant(name)
-    code.commit()
-    code.forget("value_embedding")
-    code.forget("has_value_embedding")
     built = code.call("Block", code.top("GPT", ast.ClassDef))
-    loop = code.find(ast.GeneratorExp, lambda node: node.elt is built)
-    if loop and last_name(loop[0].generators[0].target) == "i":
-        code.replace(loop[0].generators[0].target, "_")
+    loops = code.find(ast.GeneratorExp, lambda node: node.elt is built)
+    if loops and last_name(loops[0].generators[0].target) == "i":
+        code.replace(loops[0].generators[0].target, "_")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 
 from council.members.textbook.catalogue import edit, scaled
-from council.members.textbook.rewrite import Code, NoFit, last_name
+from council.members.textbook.rewrite import Code, NoFit, is_name, last_name
 
 double_matrix_lr = scaled(
     "MATRIX_LR", 2.0, "Double the learning rate of Muon", "optimizer", 0.5,
@@ -58,7 +58,9 @@ def adamw_for_matrices(code: Code) -> None:
     makers = code.calls("Muon", code.top("make_optimizers"))
     if len(makers) != 1 or not makers[0].args:
         raise NoFit
-    params = code.text(makers[0].args[0])
+    params, unions = code.text(makers[0].args[0]), code.find(ast.BinOp, lambda node: is_name(node.left, "Muon"))
+    for union in unions:
+        code.replace(union, code.text(union.right))
     code.replace(makers[0], f"AdamW({params}, h.MATRIX_LR, h)")
     code.describe(code.top("make_optimizers"), "AdamW for everything, in groups with a learning rate each.")
     code.drop(code.top("Muon", ast.ClassDef), code.top("orthogonalise"))

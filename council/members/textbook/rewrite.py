@@ -30,7 +30,6 @@ class Code:
     def _load(self, source: str) -> None:
         self.source, self._queue = source, list[tuple[int, int, str]]()
         self.tree = syntax.parse(source)
-        self._parents = {id(child): node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
 
     # Looking
 
@@ -78,9 +77,8 @@ class Code:
 
     def statement(self, node: ast.AST) -> ast.stmt:
         """The statement a node stands in."""
-        while not isinstance(node, ast.stmt):
-            node = self._parents[id(node)]
-        return node
+        holding = self.find(ast.stmt, lambda outer: any(inner is node for inner in ast.walk(outer)))
+        return holding[-1]
 
     def assignment(self, target: str, within: ast.AST) -> ast.stmt:
         """The only statement in `within` that assigns to `target`, alone or among others."""
@@ -207,12 +205,24 @@ class Code:
                 self._queue.append((start, end, f"  # {comment}\n"))
 
     def drop_constant(self, name: str) -> None:
-        """Delete a constant at the top and in every table of a device."""
+        """Delete a constant at the top and in every table of a device. Commits."""
         self.drop(*[node for node in self.tree.body if sets_name(node, name)])
         for table in self.find(ast.Dict, lambda node: any(is_text(key, name) for key in node.keys)):
-            for key in table.keys:
-                if is_text(key, name):
-                    self._queue.append((self._line(key.lineno), self._line(key.lineno + 1), ""))
+            self._drop_key(table, next(at for at, key in enumerate(table.keys) if is_text(key, name)))
+        self.commit()
+
+    def _drop_key(self, table: ast.Dict, index: int) -> None:
+        """Delete an entry of a dictionary: its line if it has one to itself, else from the entry before to its end."""
+        key, value = table.keys[index], table.values[index]
+        if [table.lineno, table.end_lineno, *(k.lineno for k in table.keys if k)].count(key.lineno) == 1:
+            self._queue.append((self._line(key.lineno), self._line(value.end_lineno + 1), ""))
+        elif index > 0:
+            start = syntax.span(self.source, table.values[index - 1])[1]
+            self._queue.append((start, syntax.span(self.source, value)[1], ""))
+        else:
+            following = table.keys[1:2] or [None]
+            end = syntax.span(self.source, following[0] or value)[0 if following[0] else 1]
+            self._queue.append((syntax.span(self.source, key)[0], end, ""))
 
     # Ending
 
@@ -235,6 +245,11 @@ class Code:
 def last_name(node: ast.AST) -> str:
     """`square` of `a.b.square`, `norm` of `norm`, else nothing."""
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def mentions(node: ast.AST, names: set[str]) -> bool:
+    """True if one of the names occurs in the node, as a variable or an attribute."""
+    return any(last_name(inner) in names for inner in ast.walk(node))
 
 
 def is_name(node: ast.AST, name: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 
 from council.members.textbook.catalogue import edit, scaled, setting
-from council.members.textbook.rewrite import Code, NoFit, last_name
+from council.members.textbook.rewrite import Code, NoFit
 
 warm_up = setting(
     "WARMUP", 0.05, "Warm the learning rates up over a twentieth of the budget", "schedule", 0.15,
@@ -64,19 +64,20 @@ AVERAGE = '''
 class Average:
     """A decaying average of the weights over the end of a run."""
 
-    def __init__(self, model):
-        self.params, self.mean = list(model.parameters()), None
+    def __init__(self, model: nn.Module) -> None:
+        self.params = list(model.parameters())
+        self.mean: list[Tensor] = []
 
     @torch.no_grad()
-    def update(self):
-        if self.mean is None:
+    def update(self) -> None:
+        if not self.mean:
             self.mean = [p.detach().clone() for p in self.params]
         for mean, p in zip(self.mean, self.params, strict=True):
             mean.lerp_(p, 1 - AVERAGE_DECAY)
 
     @torch.no_grad()
-    def write_back(self):
-        for p, mean in zip(self.params, self.mean or (), strict=self.mean is not None):
+    def write_back(self) -> None:
+        for p, mean in zip(self.params, self.mean, strict=bool(self.mean)):
             p.copy_(mean)
 '''
 
@@ -105,35 +106,34 @@ def double_batch(code: Code) -> None:
     _batch(code, 2.0)
 
 
-@edit("Draw the rows of a batch from all over the text", "data order", 0.4,
-      "Rows that follow one another come from the same few files, so a batch says less than its size. Rows at equal "
-      "distances through the text make each gradient more representative.")  # fmt: skip
-def spread_rows(code: Code) -> None:
+@edit("Fill each batch with neighbouring text", "data order", 0.15,
+      "Rows that follow one another share their files, so a batch learns one thing well, and reading memory in order "
+      "is cheap. The gradient of such a batch says less about the text as a whole.")  # fmt: skip
+def neighbouring_rows(code: Code) -> None:
     function = code.top("batches")
-    if [argument.arg for argument in function.args.args] != ["tokens", "rows", "seq_len", "device"]:
-        raise NoFit
     loop = code.one(ast.While, lambda node: True, function)
-    if not code.find(ast.Yield, lambda node: True, loop) or code.calls("arange", function):
+    at = function.body.index(loop) if loop in function.body else 0
+    moved = [
+        index for index, node in enumerate(function.body) if isinstance(node, ast.Assign) and code.calls("to", node)
+    ]
+    if [argument.arg for argument in function.args.args] != ["tokens", "rows", "seq_len", "device"] or not moved:
         raise NoFit
-    body = [node for node in function.body if not isinstance(node, ast.Expr)]
-    if body[-1] is not loop or not any(last_name(call.func) == "to" for call in code.calls("to", body[0])):
+    if not code.calls("arange", function) or loop is not function.body[-1] or not moved[0] < at:
         raise NoFit
-    code.drop(*body[1:])
+    code.drop(*function.body[moved[0] + 1 :])
     code.after(
-        body[0],
+        function.body[moved[0]],
         """
-        lane, position = (len(tokens) - 1) // rows, 0  # how much text each row has to walk through
-        starts = lane * torch.arange(rows, device=device)[:, None]
-        windows = starts + torch.arange(seq_len + 1, device=device)
+        size, offset = rows * seq_len, 0
         while True:
-            if position + seq_len > lane:
-                position = 0
-            window = tokens[windows + position].long()
-            position += seq_len
-            yield window[:, :-1], window[:, 1:]
+            if offset + size + 1 > len(tokens):
+                offset = 0
+            window = tokens[offset : offset + size + 1].long()
+            offset += size
+            yield window[:-1].view(rows, seq_len), window[1:].view(rows, seq_len)
         """,
     )
-    code.describe(function, "Endless pairs (inputs, targets), each [rows, seq_len] int64, a part of the text per row.")
+    code.describe(function, "Endless pairs (inputs, targets), each [rows, seq_len] int64, row after row of the text.")
 
 
 larger_final = scaled(
