@@ -62,7 +62,6 @@ def seconds(value: float | None) -> str:
     return "–" if value is None or not math.isfinite(value) else f"{value:.1f} s"
 
 
-def printable(text: str, at_most: int) -> str:
-    """Text from a box without control characters, at most `at_most` characters of it from the end."""
-    clean = "".join(c if c == "\n" or c.isprintable() else " " if c == "\t" else "" for c in text)
-    return clean[-at_most:]
+def printable(text: str) -> str:
+    """Text from a box without control characters other than line breaks."""
+    return "".join(c if c == "\n" or c.isprintable() else " " if c == "\t" else "" for c in text)

@@ -88,6 +88,10 @@ class Box:
         """Forget a box whose processes have ended."""
         self.process.returncode = self.process.returncode or 0  # it was waited for by pid
         self.channel.close()
+        self.stop_listening()
+
+    def stop_listening(self) -> None:
+        """Close the pipe that the box prints into."""
         if self.output >= 0:
             os.close(self.output)
             self.output = -1

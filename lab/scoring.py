@@ -113,7 +113,7 @@ class ScorePhase:
         if shape != expected:
             raise Rejected(f"logits have shape {shape}, expected {expected}")
         if dtype not in LOGIT_SIZES:
-            raise Rejected(f"logits have type {printable(dtype, 20)}, expected one of {', '.join(LOGIT_SIZES)}")
+            raise Rejected(f"logits have type {printable(dtype)[:20]}, expected one of {', '.join(LOGIT_SIZES)}")
         size = expected[0] * expected[1] * expected[2] * LOGIT_SIZES[dtype]
         if size_of(message.fd, size) != size:
             raise Rejected("logits have fewer bytes than their shape says")

@@ -63,6 +63,12 @@ class TrainPhase:
 
     def run(self) -> Weights:
         """Wait for the weights. Raises Ended with crash, timeout, oom, rejected or void."""
+        try:
+            return self._converse()
+        finally:
+            self._drain_output()  # the end of it explains a crash
+
+    def _converse(self) -> Weights:
         self._began = time.monotonic()
         self._ready_at = math.inf
         next_report = 0.0
@@ -82,7 +88,7 @@ class TrainPhase:
 
     def log_tail(self) -> str:
         """The end of what the box printed."""
-        return printable(self._tail.decode("utf-8", "replace"), LOG_TAIL)
+        return printable(self._tail.decode("utf-8", "replace"))[-LOG_TAIL:]
 
     def _line(self) -> dict[str, Any]:
         spent = time.monotonic() - self._began
@@ -152,6 +158,10 @@ class TrainPhase:
             raise Ended("void", f"the box was not ready after {STARTUP_SECONDS:g} s; is the machine overloaded?")
 
     def _died(self, code: int | None) -> None:
+        deadline = time.monotonic() + 1.0
+        while code is None and time.monotonic() < deadline:  # its socket closes a moment before it is dead
+            time.sleep(0.01)
+            code = self.box.exit_code()
         if self.startup_seconds is None:
             raise Ended("void", f"the box ended {_ending(code)} before it was ready")
         if code == -9:
@@ -159,14 +169,13 @@ class TrainPhase:
         raise Ended("crash", f"the box ended {_ending(code)} without handing over weights")
 
     def _drain_output(self) -> None:
-        for _ in range(16):
+        for _ in range(16 if self.box.output >= 0 else 0):
             try:
                 data = os.read(self.box.output, 65536)
             except BlockingIOError:
                 return
             if not data:
-                os.close(self.box.output)
-                self.box.output = -1
+                self.box.stop_listening()
                 return
             if self._printed < LOG_CAP:
                 self._tail = (self._tail + data)[-LOG_TAIL:]
@@ -176,11 +185,11 @@ class TrainPhase:
 def error_of(message: Message) -> Ended:
     """What the train box says went wrong with the edited code."""
     kind, line = message.fields["kind"], message.fields["line"]
-    text = " ".join(printable(f"{message.fields['type']}: {message.fields['message']}", 400).split())
+    text = " ".join(printable(f"{message.fields['type']}: {message.fields['message']}").split())[:400]
     where = f", train.py line {line}" if line else ""
     match kind:
         case "missing":
-            return Ended("crash", "train.py defines no function " + printable(message.fields["message"], 20))
+            return Ended("crash", "train.py defines no function " + printable(message.fields["message"])[:20])
         case "parse":
             return Ended("crash", f"train.py does not parse: {text}{where}")
         case "oom":
@@ -197,7 +206,7 @@ def copied(message: Message, cap: int) -> Weights:
     numbers = expected = 0
     for shape, dtype in zip(shapes, dtypes, strict=True):
         if dtype not in ITEM_SIZES:
-            raise Rejected(f"weights of type {printable(dtype, 20)} are not accepted")
+            raise Rejected(f"weights of type {printable(dtype)[:20]} are not accepted")
         numbers += math.prod(shape)
         expected += math.prod(shape) * ITEM_SIZES[dtype]
     if expected > cap:
