@@ -1,7 +1,9 @@
 """How ballots become a pick and measurements become belief: pure functions, state in and state out.
 
-`slates.py` draws what each judge sees, `ballots.py` reads what it answers, a rule (`borda.py`) makes a tally,
-`book.py` says what a measurement changes. The formulas and their worked numbers are in `docs/mechanism.md`.
+`slates.py` draws what each judge sees, `ballots.py` reads what it answers, a rule (`borda.py`, `schulze.py`, and
+`forecast.py`, which also learns) makes a tally, `book.py` says what a measurement changes, `closing.py` what may be
+called a gain. `reputation.py` and `meters.py` say who proposes and judges how well, and what bends the votes. The
+formulas and their worked numbers are in `docs/mechanism.md`. Files that need numpy are imported when they are used.
 To add a rule: one file with a `tally` of the same signature, and its line in RULES.
 """
 
@@ -13,7 +15,7 @@ from council.types import Ballot
 Tally = Callable[[Mapping[str, Mapping[str, int]], Mapping[str, Ballot]], dict[int, float]]
 """(judge → label → proposal id, judge → ballot) → score per proposal id; higher is better."""
 
-RULES: dict[str, str] = {"borda": "council.judge.borda:tally"}
+RULES: dict[str, str] = {"borda": "council.judge.borda:tally", "schulze": "council.judge.schulze:tally"}
 
 
 def rule(name: str) -> Tally:
