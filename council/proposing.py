@@ -8,19 +8,36 @@ because it needs the executor.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import unicodedata
+from dataclasses import dataclass, replace
 
 from council import edit as edits
 from council import guard, records, syntax
 from council.brief import brief
-from council.errors import EditError
+from council.errors import BadReply, EditError
 from council.judge.slates import draw
 from council.room import Room
 from council.store import Row, now
-from council.types import FAMILIES, TITLE_LIMIT, TRAIN_PY, Critique, Entry, Proposal, Slate, Turn
+from council.types import (
+    FAMILIES,
+    TITLE_LIMIT,
+    TRAIN_PY,
+    Block,
+    Critique,
+    Edit,
+    Entry,
+    Proposal,
+    Response,
+    Slate,
+    Turn,
+)
 
 HYPOTHESIS_LIMIT = 4000
 COMMENT_LIMIT = 8000
+EDIT_LIMIT = 4 * guard.SOURCE_LIMIT
+"""Longest edit that is read at all, in characters; what is longer than train.py may be is the guard's to refuse."""
+GUARDED = ("propose", "repair", "debate")
+"""The steps whose proposals the guard checks before the vote; a late repair is checked where it is made."""
 
 
 async def propose_turn(room: Room, round_: int, name: str) -> None:
@@ -29,13 +46,46 @@ async def propose_turn(room: Room, round_: int, name: str) -> None:
     if room.store.one("proposals", **key) or room.store.one("outcomes", **key):
         return
     turn = room.turn(round_, "propose", name)
-    found, outcome = await room.ask(turn, lambda: room.members[name].propose(brief(room, round_, name), turn))
+    found, outcome = await room.ask(turn, lambda: room.members[name].propose(brief(room, round_, name), turn), sound)
     with room.store.atomic():
         if found is None:
             room.store.insert("outcomes", outcome or {})
             return
         room.store.insert("proposals", proposal_row(room, turn, found))
-    room.say("member", f"{name} proposes: {found.title}", round=round_, step="propose", member=name)
+    room.say("member", f"{name} proposes: {found.title[:TITLE_LIMIT]}", round=round_, step="propose", member=name)
+
+
+def sound(found: object) -> Proposal:
+    """The proposal with clean texts. Raises BadReply for what no guard could even look at."""
+    if not isinstance(found, Proposal):
+        raise BadReply(f"a proposal was expected, not {type(found).__name__}")
+    if not isinstance(found.title, str) or not isinstance(found.hypothesis, str):
+        raise BadReply("the title and the hypothesis must be texts")
+    if not isinstance(found.forecast, int | float) or not 0 <= found.forecast <= 1:
+        raise BadReply(f"the forecast must lie between 0 and 1, not {found.forecast!r:.40}")
+    edit = found.edit
+    blocks = edit.blocks if isinstance(edit, Edit) else None
+    if not isinstance(blocks, tuple | list) or not all(isinstance(b, Block) for b in blocks):
+        raise BadReply("the edit must be SEARCH/REPLACE blocks or one whole file")
+    texts = [
+        edit.path,
+        "" if edit.whole is None else edit.whole,
+        *(t for b in blocks for t in (b.search, b.replace)),
+    ]
+    if not all(isinstance(text, str) for text in texts):
+        raise BadReply("the edit must consist of texts")
+    if sum(map(len, texts)) > EDIT_LIMIT:
+        raise BadReply(f"the edit has more than {EDIT_LIMIT} characters")
+    if any("\ud800" <= c <= "\udfff" for text in texts for c in text):
+        raise BadReply("the edit holds characters that are not valid Unicode")
+    return replace(
+        found, title=" ".join(plain(found.title).split()) or "(no title)", hypothesis=plain(found.hypothesis)
+    )
+
+
+def plain(text: str) -> str:
+    """A member's text without control characters, invisible ones and halves of characters."""
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cn", "Co", "Cs"))
 
 
 def proposal_row(room: Room, turn: Turn, proposal: Proposal, replaces: int | None = None) -> Row:
@@ -47,7 +97,6 @@ def proposal_row(room: Room, turn: Turn, proposal: Proposal, replaces: int | Non
         diff, code = edits.unified(parent, source), syntax.fingerprint(source)
     except (EditError, syntax.Unparsable):
         pass  # the guard says which
-    title = " ".join(str(proposal.title).split())[:TITLE_LIMIT] or "(no title)"
     return {
         "session": room.sid,
         "round": turn.round,
@@ -56,11 +105,11 @@ def proposal_row(room: Room, turn: Turn, proposal: Proposal, replaces: int | Non
         "attempt": turn.attempt,
         "at": now(),
         "replaces": replaces,
-        "title": title,
-        "hypothesis": str(proposal.hypothesis)[:HYPOTHESIS_LIMIT],
+        "title": proposal.title[:TITLE_LIMIT],
+        "hypothesis": proposal.hypothesis[:HYPOTHESIS_LIMIT],
         "family": proposal.family if proposal.family in FAMILIES else "other",
         "edit": records.edit_json(proposal.edit),
-        "forecast": min(max(float(proposal.forecast), 0.0), 1.0) if proposal.forecast == proposal.forecast else 0.5,
+        "forecast": float(proposal.forecast),
         "diff": diff,
         "code": code,
     }
@@ -78,18 +127,18 @@ async def guard_round(room: Room, round_: int) -> None:
     rows = room.store.rows("proposals", order="member, id", session=room.sid, round=round_)
     done = records.checks(room.store, room.sid, round_)
     known = records.known_code(room.store, room.sid)
-    # What was proposed before is known code, whoever's it is; a member may not repeat its own refused edit either.
-    known |= {
-        row["code"]: f"a proposal of this round ({row['title']})" for row in rows if row["id"] in done and row["code"]
-    }
     waiting: list[Checking] = []
-    for row in rows:
-        if row["id"] in done:
-            continue
-        checking = static(room, round_, row, known)
-        waiting.append(checking)
-        if row["code"] and not checking.reason:
-            known[row["code"]] = f"a proposal of this round ({row['title']})"
+    for step in GUARDED:  # in the order of the steps and members, so that a resumed guard says what the killed one said
+        group = [row for row in rows if row["step"] == step]
+        for row in group:
+            checking = static(room, round_, row, known)
+            if row["id"] not in done:
+                waiting.append(checking)
+            if row["code"] and not checking.reason:
+                known[row["code"]] = f"a proposal of this round ({row['title']})"
+        for row in group:  # refused or not: what was proposed before may not come again, whoever's it is
+            if row["code"]:
+                known.setdefault(row["code"], f"a proposal of this round ({row['title']})")
     await asyncio.gather(*(finish_check(room, round_, checking) for checking in waiting))
 
 
@@ -153,16 +202,15 @@ async def mend(room: Room, row: Row, reason: str, step: str) -> int | None:
     if room.store.one("outcomes", **key):
         return None
     turn, old = room.turn(round_, step, name, complaint=reason), records.proposal_of(row)
-    member = room.members.get(name)
-    if member is None:
-        return None
-    found, outcome = await room.ask(turn, lambda: member.repair(brief(room, round_, name), old, reason, turn))
+    found, outcome = await room.ask(
+        turn, lambda: room.members[name].repair(brief(room, round_, name), old, reason, turn), sound
+    )
     with room.store.atomic():
         if found is None:
             room.store.insert("outcomes", outcome or {})
             return None
         made = room.store.insert("proposals", proposal_row(room, turn, found, replaces=row["id"]))
-    room.say("member", f"{name} repairs: {found.title}", round=round_, step=step, member=name)
+    room.say("member", f"{name} repairs: {found.title[:TITLE_LIMIT]}", round=round_, step=step, member=name)
     return made
 
 
@@ -200,18 +248,32 @@ async def _criticise(room: Room, round_: int, name: str, standing: dict[int, Row
     if not slate.entries:
         return
     turn = room.turn(round_, "debate", name)
-    found, outcome = await room.ask(turn, lambda: room.members[name].critique(brief(room, round_, name), slate, turn))
+    found, outcome = await room.ask(
+        turn, lambda: room.members[name].critique(brief(room, round_, name), slate, turn), _comments
+    )
     behind = dict(row["shown"])
     comments = {c.label: c for c in found or () if c.label in behind and c.text.strip()}
-    if found is not None and not comments:
-        return  # a member that does not debate leaves no trace
-    with room.store.atomic():
+    with room.store.atomic():  # the slate alone says that it was asked and had nothing to say
         if outcome:
             room.store.insert("outcomes", outcome)
         room.store.insert("slates", row)
         for label, comment in comments.items():
             at = {"session": room.sid, "round": round_, "member": name, "proposal": behind[label], "at": now()}
             room.store.insert("critiques", {**at, "text": comment.text[:COMMENT_LIMIT]})
+
+
+def _comments(found: object) -> tuple[Critique, ...]:
+    if not isinstance(found, tuple | list) or not all(isinstance(c, Critique) for c in found):
+        raise BadReply(f"comments were expected, not {type(found).__name__}")
+    if not all(isinstance(c.label, str) and isinstance(c.text, str) for c in found):
+        raise BadReply("a comment must have a label and a text")
+    return tuple(replace(c, text=plain(c.text)) for c in found)
+
+
+def _response(found: object) -> Response:
+    if not isinstance(found, Response) or not isinstance(found.text, str):
+        raise BadReply(f"an answer was expected, not {type(found).__name__}")
+    return Response(plain(found.text), None if found.revised is None else sound(found.revised))
 
 
 async def _answer(room: Room, round_: int, row: Row) -> None:
@@ -221,9 +283,9 @@ async def _answer(room: Room, round_: int, row: Row) -> None:
     if not said or room.store.one("responses", proposal=row["id"]) or room.store.one("outcomes", **key):
         return
     comments = tuple(Critique(str(number), c["text"]) for number, c in enumerate(said, 1))
-    author, old = room.members[row["member"]], records.proposal_of(row)
+    name, old = row["member"], records.proposal_of(row)
     found, outcome = await room.ask(
-        turn, lambda: author.respond(brief(room, round_, row["member"]), old, comments, turn)
+        turn, lambda: room.members[name].respond(brief(room, round_, name), old, comments, turn), _response
     )
     with room.store.atomic():
         if found is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from council.errors import CouncilError, MemberError
 from council.events import Emit, Event
@@ -76,14 +76,26 @@ class Room:
         """Tell the faces."""
         self.emit(Event(kind, text, **more))  # type: ignore[arg-type]
 
-    async def ask(self, turn: Turn, question: Callable[[], Awaitable[T | None]]) -> tuple[T | None, Row | None]:
-        """(answer, None) or (None, the row of an outcome that says why there is none)."""
+    async def ask(
+        self, turn: Turn, question: Callable[[], Awaitable[object]], read: Callable[[Any], T]
+    ) -> tuple[T | None, Row | None]:
+        """(answer, None) or (None, the row of an outcome that says why there is none).
+
+        `read` makes what the member gave an answer, or raises BadReply. A member that was here when the session was
+        killed may be gone when it goes on.
+        """
+        if turn.member not in self.members:
+            return None, self.outcome(turn, Miss.ABSENT, "it is not here any more")
         try:
             async with asyncio.timeout(self.member_seconds):
                 answer = await question()
             if answer is not None:
-                return answer, None
+                return read(answer), None
             kind, detail = Miss.ABSTAINED, ""
+        except asyncio.CancelledError as error:  # the session's own end, or something inside the member's
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            kind, detail = Miss.ERROR, f"{type(error).__name__}: {error}"
         except TimeoutError:
             kind, detail = Miss.TIMEOUT, f"no answer within {self.member_seconds:g} s"
         except MemberError as error:

@@ -26,7 +26,7 @@ async def rank_turn(room: Room, round_: int, name: str) -> None:
     outcome: Row | None = None
     if slate.entries:
         turn = room.turn(round_, "rank", name)
-        ballot, outcome = await room.ask(turn, lambda: _ballot(room, round_, name, slate))
+        ballot, outcome = await room.ask(turn, lambda: _ballot(room, round_, name, slate), lambda cast: cast)
     with room.store.atomic():
         slate_id = room.store.insert("slates", row)
         if outcome:
@@ -39,19 +39,30 @@ async def rank_turn(room: Room, round_: int, name: str) -> None:
 
 async def _ballot(room: Room, round_: int, name: str, slate: Slate) -> Ballot | None:
     """A countable ballot, asked for at most twice; raises BadReply if neither can be counted."""
-    labels, complaint, found = [e.label for e in slate.entries], "", None
+    labels, complaint = [e.label for e in slate.entries], ""
+    found: Ballot | None = None
     for attempt in (1, 2):
         turn = room.turn(round_, "rank", name, attempt, complaint)
-        found = await room.members[name].rank(brief(room, round_, name), slate, turn)
-        if found is None:
+        answer = await room.members[name].rank(brief(room, round_, name), slate, turn)
+        if answer is None:
             return None
-        complaint = ballots.fault(found, labels) or ballots.rises(found)
+        found, complaint = _read(answer, labels)
+        complaint = ballots.rises(found) if found else complaint
         if not complaint:
             return found
-    assert found is not None
-    if ballots.fault(found, labels):
+    if found is None:
         raise BadReply(f"the ballot cannot be counted: {complaint}")
     return found
+
+
+def _read(answer: object, labels: list[str]) -> tuple[Ballot | None, str]:
+    """(the ballot, '') or (None, why it cannot be counted)."""
+    try:
+        found = Ballot(tuple(answer.ranking), dict(answer.forecasts))  # type: ignore[attr-defined]
+        fault = ballots.fault(found, labels)
+    except (AttributeError, TypeError, ValueError) as error:
+        fault = f"it is no ballot: {error}"
+    return (None, fault) if fault else (found, "")
 
 
 def _record(room: Room, round_: int, name: str, slate_id: int, slate: Row, stated: Ballot) -> None:
