@@ -26,6 +26,7 @@ async def ground(room: Room) -> None:
     """Make sure that the book stands on measurements under the present conditions. Idempotent."""
     found = records.book(room.store, room.sid)
     if found is not None and not _moved(room, found[1]):
+        _point(room, found[0].commit)
         return
     after = found[1]["number"] if found else 0
     base = await _measure(room, Role.BASELINE, room.baseline, after)
@@ -41,12 +42,24 @@ async def ground(room: Room) -> None:
         book = Book(found[0].commit, mean, sigma2 / len(mine), book.b_base, book.v_base)
     with room.store.atomic():
         write_book(room, last, "start", book, sigma2, since)
-    room.repo.set_ref(f"refs/heads/council/{room.name}", records.book(room.store, room.sid)[0].commit)  # type: ignore[index]
+    found = records.book(room.store, room.sid)
+    assert found is not None, "it has just been written"
+    _point(room, found[0].commit)
     room.say("step", f"the baseline is booked at {book.b_base:.5f}", round=0, step="baseline")
 
 
+def _point(room: Room, commit: str) -> None:
+    """Let the session's branch follow the book, also where a kill came between the two."""
+    ref = f"refs/heads/council/{room.name}"
+    if room.repo.get_ref(ref) != commit:
+        room.repo.set_ref(ref, commit)
+
+
 def _moved(room: Room, book: Row) -> str:
-    """Why the last measurement cannot be compared with the booked baseline, or ''."""
+    """Why what is measured now cannot be compared with the booked baseline, or ''."""
+    first = room.store.one("experiments", session=room.sid, number=book["since"])
+    if first and first["budget"] != room.budget:
+        return f"the budget was {first['budget']}, is {room.budget}"
     last = room.store.one("measurements", order="number DESC", session=room.sid, status="ok")
     return comparable(room, last, book["since"]) if last and last["number"] > book["number"] else ""
 
