@@ -55,16 +55,13 @@ def runs(room: Room, round_: int) -> list[Row]:
 
 def recent(room: Room, count: int) -> list[Row]:
     """The last experiments of the session that ended a slot: neither repeated nor repaired."""
-    last = room.store.query(RUNS.format(where="e.number > ?"), room.sid, _last_number(room) - 4 * count)
-    ended = [
-        r
-        for r in last
-        if r["kind"] not in (None, "void")
-        and r["settles"]
-        or r["status"] == "ok"
-        or (r["kind"] == "void" and r["number"] == _last_number(room))
-    ]
-    return ended[-count:]
+    slots: dict[tuple[int, bool], Row] = {}
+    for row in room.store.query(RUNS.format(where="e.number > ?"), room.sid, _last_number(room) - 6 * count):
+        if row["kind"] or row["status"] == "ok":
+            slot = (row["round"], row["role"] == Role.REPLICATE)
+            slots.pop(slot, None)  # the last run of a slot stands for it, at its own place
+            slots[slot] = row
+    return list(slots.values())[-count:]
 
 
 def due(room: Room, round_: int) -> Due | None:

@@ -59,7 +59,8 @@ def _judge(room: Room, row: Row, repaired: bool) -> None:
         with room.store.atomic():
             room.store.insert("verdicts", _verdict_row(room, row, verdict, settles))
     else:
-        sigma2 = records.variance(room.store, room.sid, at["since"], row["number"])
+        # a trial that was killed and runs again may be older than a baseline that was measured in between
+        sigma2 = records.variance(room.store, room.sid, at["since"], max(row["number"], at["number"]))
         judged = books.trial(book, sigma2, row["val_bpb"], None, row["commit"])
         verdict = judged.verdict
         with room.store.atomic():
