@@ -44,8 +44,11 @@ class LocalExecutor(Executor):
         with tempfile.TemporaryDirectory(prefix="council-smoke-") as folder:
             file = Path(folder) / "train.py"
             file.write_text(source, encoding="utf-8")
-            found, tail = await _lab(["smoke", str(file), "--json"], lambda _: None)
-        if found is None or found.get("status") == "void":
+            arguments = ["smoke", str(file), "--json"]
+            found, tail = await _lab(arguments, lambda _: None)
+            if _spoilt(found):  # once may be an accident of the machine
+                found, tail = await _lab(arguments, lambda _: None)
+        if found is None or _spoilt(found):
             raise MachineFault(
                 f"the lab could not try a proposal: {(found or {}).get('reason') or tail or 'it said nothing'}",
                 hint="Run `council doctor`.",
@@ -53,6 +56,11 @@ class LocalExecutor(Executor):
         reason = str(found.get("reason") or "")
         log = str(found.get("log_tail") or "").strip()
         return Smoke(found.get("status") == "ok", f"{reason}\n{log}" if log else reason)
+
+
+def _spoilt(found: Mapping[str, Any] | None) -> bool:
+    """Whether the machine and not the code is at fault."""
+    return found is None or found.get("status") == "void"
 
 
 async def _lab(arguments: list[str], progress: Progress) -> tuple[dict[str, Any] | None, str]:
