@@ -8,12 +8,13 @@ round without a proposal, a debate with a revision, an edit the guard refused, a
 from __future__ import annotations
 
 import asyncio
+import atexit
 import functools
 import json
 import shutil
 import subprocess
 import tempfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -157,7 +158,9 @@ def run(folder: Path, executor: Executor, **request: object) -> session.Ending:
 
 @functools.cache
 def _made() -> Path:
-    folder = lab(Path(tempfile.mkdtemp(prefix="council-night-")) / "lab-of-a-night")
+    top = Path(tempfile.mkdtemp(prefix="council-night-"))
+    atexit.register(shutil.rmtree, top, ignore_errors=True)
+    folder = lab(top / "lab")
     ending = run(folder, Fake(SCRIPT), session="night")
     assert ending.exit_code == 0, ending
     return folder
@@ -166,14 +169,6 @@ def _made() -> Path:
 def night(folder: Path) -> Path:
     """A copy of the night, in a new folder below this one."""
     return shutil.copytree(_made(), folder / "night")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _clean_up():
-    yield
-    if _made.cache_info().currsize:
-        shutil.rmtree(_made().parent, ignore_errors=True)
-        _made.cache_clear()
 
 
 def audited(folder: Path) -> Report:
@@ -296,7 +291,5 @@ def test_of_many_problems_of_a_kind_the_first_are_listed_and_the_rest_counted():
 
 
 def test_a_report_is_the_json_it_promises(tmp_path):
-    from dataclasses import asdict
-
     told = json.loads(json.dumps(asdict(audited(night(tmp_path)))))
     assert list(told) == ["ok", "sessions", "rounds", "calls", "head", "problems"]
