@@ -8,6 +8,7 @@ transaction. Readers get plain dictionaries with JSON columns decoded.
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -161,9 +162,11 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
 
 
 def _cell(value: object, as_json: bool) -> object:
-    """A value as SQLite keeps it; text that is not valid Unicode is replaced, never refused."""
+    """A value as SQLite keeps it; text that is not valid Unicode is replaced, never refused. ValueError on NaN."""
     if as_json and value is not None:
         value = canonical(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is not a number that can be recorded")  # SQLite would make NaN a silent NULL
     if isinstance(value, bool):
         return int(value)
     return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
