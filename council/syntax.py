@@ -14,7 +14,7 @@ import hashlib
 import operator
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 SEEDERS = frozenset({"seed", "manual_seed", "manual_seed_all", "set_rng_state", "default_rng"})
 """Names whose call decides what chance does."""
@@ -64,6 +64,12 @@ def parse(source: str) -> ast.Module:
         raise Unparsable("the text is nested too deeply") from None
 
 
+@functools.lru_cache(maxsize=16)
+def nodes(source: str) -> tuple[ast.AST, ...]:
+    """All nodes of the tree of a source, shared like it."""
+    return tuple(ast.walk(parse(source)))
+
+
 def number(node: ast.AST | None) -> float | None:
     """The value of a literal number or of arithmetic on literal numbers; None for anything else, a bool included."""
     try:
@@ -74,7 +80,7 @@ def number(node: ast.AST | None) -> float | None:
 
 
 def _evaluate(node: ast.AST | None) -> float:
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
         value = _evaluate(node.operand)
@@ -138,11 +144,19 @@ def constants(source: str, device: str = "cpu") -> dict[str, float]:
 
 def with_constant(source: str, name: str, value: float, device: str = "cpu") -> str:
     """The source with one constant set where `device` reads it, all else untouched to the byte; an int stays one."""
-    node = slots(source, device).get(name)
-    if node is None:
-        raise KeyError(f"{name} is not a constant of this source")
-    start, end = span(source, node)
-    return source[:start] + literal(value, node) + source[end:]
+    return with_constants(source, {name: value}, device)
+
+
+def with_constants(source: str, values: Mapping[str, float], device: str = "cpu") -> str:
+    """The source with several constants set at once."""
+    known = slots(source, device)
+    for name in values:
+        if name not in known:
+            raise KeyError(f"{name} is not a constant of this source")
+    changes = {span(source, known[name]): literal(value, known[name]) for name, value in values.items()}
+    for (start, end), text in sorted(changes.items(), reverse=True):
+        source = source[:start] + text + source[end:]
+    return source
 
 
 def literal(value: float, like: ast.expr | None = None) -> str:
@@ -156,10 +170,15 @@ def literal(value: float, like: ast.expr | None = None) -> str:
     return repr(whole)
 
 
-def span(source: str, node: ast.AST) -> tuple[int, int]:
+Placed = ast.stmt | ast.expr | ast.arg
+"""Nodes that know where they stand."""
+
+
+def span(source: str, node: Placed) -> tuple[int, int]:
     """Where a node stands in its source, as character offsets. `ast` itself counts lines and UTF-8 bytes."""
     counted = lines(source)
-    return _offset(counted, node.lineno, node.col_offset), _offset(counted, node.end_lineno, node.end_col_offset)
+    end = _offset(counted, node.end_lineno or node.lineno, node.end_col_offset or 0)
+    return _offset(counted, node.lineno, node.col_offset), end
 
 
 def lines(source: str) -> list[str]:
@@ -206,7 +225,7 @@ def seeding(source: str) -> list[tuple[int, str]]:
     tree = parse(source)
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     called = {id(call.func) for call in calls}
-    found: list[ast.AST] = [call for call in calls if _name(call.func) in SEEDERS and not _given_seed(call)]
+    found: list[ast.expr | ast.stmt] = [call for call in calls if _name(call.func) in SEEDERS and not _given_seed(call)]
     found += [call for call in calls if _name(call.func) == "getattr" and _fetches_seeder(call)]
     for node in ast.walk(tree):
         if isinstance(node, (ast.Name, ast.Attribute)) and id(node) not in called:
@@ -227,8 +246,7 @@ def _given_seed(call: ast.Call) -> bool:
     if len(given) != 1 or len(call.args) + len(call.keywords) != 1:
         return False
     argument = given[0]
-    is_seed = isinstance(argument, ast.Attribute) and argument.attr == "seed"
-    return is_seed and isinstance(argument.value, ast.Name) and argument.value.id == "bench"
+    return isinstance(argument, ast.Attribute) and ast.unparse(argument) == "bench.seed"
 
 
 def _fetches_seeder(call: ast.Call) -> bool:

@@ -167,10 +167,8 @@ def title_of(old: Mapping[str, float], new: Mapping[str, float]) -> str:
 def written(source: str, values: Mapping[str, float], device: str = "cpu") -> str:
     """The source with these constants set; those that already have their value are left as they are written."""
     present = syntax.constants(source, device)
-    for name, value in values.items():
-        if present[name] != value:
-            source = syntax.with_constant(source, name, value, device)
-    return source
+    changed = {name: value for name, value in values.items() if present[name] != value}
+    return syntax.with_constants(source, changed, device)
 
 
 def of_diff(source: str, diff: str, device: str = "cpu") -> dict[str, float] | None:
@@ -190,7 +188,8 @@ def of_diff(source: str, diff: str, device: str = "cpu") -> dict[str, float] | N
 
 def patched(source: str, diff: str) -> str | None:
     """The text after a unified diff of one file; None if the diff does not fit the source."""
-    lines, result, at = source.splitlines(keepends=True), [], 0
+    lines, at = source.splitlines(keepends=True), 0
+    result: list[str] = []
     for line in diff.splitlines(keepends=True):
         if not at and not result and line.startswith(("--- a/", "+++ b/")):
             continue

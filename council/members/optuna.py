@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import random
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from council import edit, syntax
@@ -77,7 +77,7 @@ class OptunaMember(Member):
 
     def _suggestions(
         self, ranges: Mapping[str, Range], told: Sequence[tuple[Point, float]], seed: int
-    ) -> list[dict[str, float]]:
+    ) -> Iterator[dict[str, float]]:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -87,11 +87,9 @@ class OptunaMember(Member):
             point = located(ranges, values)
             seen = {name: space[name] for name in point}
             study.add_trial(optuna.trial.create_trial(params=point, distributions=seen, value=bpb))
-        suggested = []
         for _ in range(ATTEMPTS):
             asked = study.ask(space)
-            suggested.append({name: ranges[name].at(asked.params[name]) for name in ranges})
-        return suggested
+            yield {name: ranges[name].at(asked.params[name]) for name in ranges}
 
     async def rank(self, brief: Brief, slate: Slate, turn: Turn) -> Ballot | None:
         labels = [entry.label for entry in slate.entries]

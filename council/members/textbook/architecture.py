@@ -44,16 +44,13 @@ narrow_mlp = scaled(
 )  # fmt: skip
 
 
-def _activation(code: Code) -> ast.Call:
-    """The call of `square` on a call of `relu`."""
-    found = [
-        call
-        for call in code.calls("square")
-        if isinstance(call.func, ast.Attribute)
-        and isinstance(call.func.value, ast.Call)
-        and last_name(call.func.value.func) == "relu"
-        and call.func.value.args
-    ]
+def _activation(code: Code) -> tuple[ast.Call, ast.expr]:
+    """The call of `square` on a call of `relu`, and what the relu is given."""
+    found = []
+    for call in code.calls("square"):
+        inner = call.func.value if isinstance(call.func, ast.Attribute) else None
+        if isinstance(inner, ast.Call) and last_name(inner.func) == "relu" and len(inner.args) == 1:
+            found.append((call, inner.args[0]))
     if len(found) != 1:
         raise NoFit
     return found[0]
@@ -63,9 +60,9 @@ def _activation(code: Code) -> ast.Call:
       "GELU is smooth and does not blow large activations up. Squared ReLU is sparser and was ahead in most small "
       "language models that compared the two.")  # fmt: skip
 def gelu(code: Code) -> None:
-    call = _activation(code)
-    code.replace(call, f"F.gelu({code.text(call.func.value.args[0])})")
-    code.describe(code.top("MLP", ast.ClassDef), "Two matrices with a GELU between them.")
+    call, given = _activation(code)
+    code.replace(call, f"F.gelu({code.text(given)})")
+    code.describe(code.klass("MLP"), "Two matrices with a GELU between them.")
 
 
 @edit("Gate the MLP with SwiGLU", "architecture", 0.12,
@@ -74,14 +71,14 @@ def gelu(code: Code) -> None:
 def swiglu(code: Code) -> None:
     forward = code.method("MLP", "forward")
     down, up = code.call("down", forward), code.call("up", forward)
-    if code.find(ast.Attribute, lambda node: node.attr == "gate", code.top("MLP", ast.ClassDef)):
+    if code.find(ast.Attribute, lambda node: node.attr == "gate", code.klass("MLP")):
         raise NoFit
     made = code.assignment("self.up", code.method("MLP", "__init__"))
     started = code.statement(code.written("block.mlp.up", code.method("GPT", "initialise")))
     code.after(made, code.text(made).replace("self.up", "self.gate"))
     code.replace(down.args[0], f"F.silu(self.gate({code.text(up.args[0])})) * {code.text(up)}")
     code.after(started, "block.mlp.gate.weight.uniform_(-spread, spread)")
-    code.describe(code.top("MLP", ast.ClassDef), "Two matrices, with a gate of its own on the channels between them.")
+    code.describe(code.klass("MLP"), "Two matrices, with a gate of its own on the channels between them.")
 
 
 @edit("Run attention and MLP of a block in parallel", "architecture", 0.25,
@@ -98,7 +95,7 @@ def parallel_blocks(code: Code) -> None:
     rest = "".join(f", {code.text(argument)}" for argument in attention.args[1:])
     code.replace(first, "y = norm(x)")
     code.replace(last, f"return x + self.attention(y{rest}) + self.mlp(y)")
-    code.describe(code.top("Block", ast.ClassDef), "Attention and the MLP side by side, on one normalised copy.")
+    code.describe(code.klass("Block"), "Attention and the MLP side by side, on one normalised copy.")
 
 
 @edit("Leave the residual stream unscaled", "simplification", 0.35,
@@ -116,9 +113,10 @@ def plain_residual(code: Code) -> None:
     code.replace(start, f"x = {code.text(start.value)}")
     code.commit()
     for name in names:
-        holder = code.one(
-            ast.List, lambda node, name=name: any(last_name(e) == name for e in node.elts), code.top("make_optimizers")
-        )
+        lists = code.find(ast.List, lambda node: True, code.function("make_optimizers"))
+        holder = next((found for found in lists if name in map(last_name, found.elts)), None)
+        if holder is None:
+            raise NoFit
         code.remove_item(holder.elts, [last_name(e) for e in holder.elts].index(name))
         code.commit()
 
@@ -140,7 +138,7 @@ uncap_logits = setting(
 
 
 def _loss(code: Code) -> ast.Call:
-    return code.call("cross_entropy", code.top("loss_of"))
+    return code.call("cross_entropy", code.function("loss_of"))
 
 
 @edit("Smooth the labels by a twentieth", "regularisation", 0.03,
@@ -164,7 +162,9 @@ def z_loss(code: Code) -> None:
         raise NoFit
     code.before(returned, f"loss = {code.text(loss)}")
     code.replace(returned, "return loss + Z_LOSS * logits.logsumexp(-1).square().mean()")
-    code.describe(code.top("loss_of"), "Mean cross-entropy in nats per token, with a penalty on large normalisers.")
+    code.describe(
+        code.function("loss_of"), "Mean cross-entropy in nats per token, with a penalty on large normalisers."
+    )
     code.new_constant("Z_LOSS", "1e-4", "weight of the squared logarithm of the softmax's sum", "SOFTCAP")
 
 

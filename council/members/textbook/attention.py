@@ -49,7 +49,7 @@ def no_qk_norm(code: Code) -> None:
         raise NoFit
     for call in norms:
         code.replace(call, code.text(call.args[0]))
-    code.describe(code.top("Attention", ast.ClassDef), "Causal self-attention.")
+    code.describe(code.klass("Attention"), "Causal self-attention.")
     code.commit()
     _drop_idle_pair(code)
 
@@ -74,10 +74,10 @@ def no_rope(code: Code) -> None:
     made, used = code.method("GPT", "__init__"), code.method("GPT", "forward")
     for call in turned:
         code.replace(call, code.text(call.args[0]))
-    code.drop(code.top("rotate"), code.top("rotary_table"))
+    code.drop(code.function("rotate"), code.function("rotary_table"))
     code.drop(*[code.statement(call) for call in code.calls("register_buffer", made)])
     code.drop(code.statement(code.call("rotary_table", made)), code.assignment("cos", used))
-    code.describe(code.top("Attention", ast.ClassDef), "Causal self-attention without positions.")
+    code.describe(code.klass("Attention"), "Causal self-attention without positions.")
     code.drop_constant("ROPE_BASE")
     code.commit()
     used = code.method("GPT", "forward")
@@ -95,7 +95,7 @@ def no_rope(code: Code) -> None:
 def gate_heads(code: Code) -> None:
     made, used = code.method("Attention", "__init__"), code.method("Attention", "forward")
     found = code.assignment("y", used)
-    if code.find(ast.Attribute, lambda node: node.attr == "gate", code.top("Attention", ast.ClassDef)):
+    if code.find(ast.Attribute, lambda node: node.attr == "gate", code.klass("Attention")):
         raise NoFit
     code.after(
         code.assignment("self.out", made),
@@ -111,12 +111,12 @@ def gate_heads(code: Code) -> None:
       "Normalised queries and keys bound how peaked attention can be, and in small heads that bound is low. Scaling "
       "the queries up lets a head settle on one token.")  # fmt: skip
 def sharper_attention(code: Code) -> None:
-    pair = code.one(
-        ast.Assign,
-        lambda node: ast.unparse(node.targets[0]) == "(q, k)" and isinstance(node.value, ast.Tuple),
-        code.method("Attention", "forward"),
-    )
-    query = pair.value.elts[0]
+    queries = [
+        node.value.elts[0]
+        for node in code.find(ast.Assign, lambda node: True, code.method("Attention", "forward"))
+        if ast.unparse(node.targets[0]) == "(q, k)" and isinstance(node.value, ast.Tuple)
+    ]
+    query = queries[0] if len(queries) == 1 else None
     if not (isinstance(query, ast.Call) and last_name(query.func) == "norm"):
         raise NoFit
     code.replace(query, f"QUERY_SCALE * {code.text(query)}")

@@ -24,7 +24,7 @@ def _looked_up(code: Code) -> ast.Call:
 
 def _group(code: Code, item: str, within: str = "make_optimizers") -> ast.List:
     """The list of parameters that holds `item`."""
-    return code.one(ast.List, lambda node: any(ast.unparse(e) == item for e in node.elts), code.top(within))
+    return code.one(ast.List, lambda node: any(ast.unparse(e) == item for e in node.elts), code.function(within))
 
 
 def _unused(code: Code, name: str) -> None:
@@ -38,12 +38,12 @@ def _unused(code: Code, name: str) -> None:
 def smear(code: Code) -> None:
     _unused(code, "smear")
     look_up, made = _looked_up(code), code.assignment("self.embedding", code.method("GPT", "__init__"))
-    groups = code.one(ast.Assign, lambda node: sets_name(node, "scalars"), code.top("make_optimizers"))
+    groups = code.one(ast.Assign, lambda node: sets_name(node, "scalars"), code.function("make_optimizers"))
     lists = code.find(ast.List, lambda node: True, groups)
     if len(lists) != 1:
         raise NoFit
     code.before(
-        code.top("GPT", ast.ClassDef),
+        code.klass("GPT"),
         '''
         def smeared(x: Tensor, share: Tensor) -> Tensor:
             """Add to every position of x [B, T, D] a share of the one before it."""
@@ -63,7 +63,7 @@ def bigram_hash(code: Code) -> None:
     look_up, made = _looked_up(code), code.assignment("self.embedding", code.method("GPT", "__init__"))
     group = _group(code, "model.head.weight" if _tied(code) else "model.embedding.weight")
     code.before(
-        code.top("GPT", ast.ClassDef),
+        code.klass("GPT"),
         '''
         def bigram_ids(idx: Tensor, buckets: int) -> Tensor:
             """A bucket for each token of idx [B, T] together with the token before it."""
@@ -112,7 +112,7 @@ def tie_head(code: Code) -> None:
 
 def _drop_group(code: Code, text: str) -> None:
     """Delete the optimizer of `make_optimizers` that is given `text`, with its line where it has one to itself."""
-    returned = code.one(ast.Return, lambda node: True, code.top("make_optimizers"))
+    returned = code.one(ast.Return, lambda node: True, code.function("make_optimizers"))
     entries = getattr(returned.value, "elts", [])
     found = [at for at, entry in enumerate(entries) if text in ast.unparse(entry)]
     if len(found) != 1:
@@ -127,7 +127,7 @@ def _drop_group(code: Code, text: str) -> None:
       "The tables hold as many parameters as the token embedding, and updating them costs time in every step. They "
       "are also the cheapest capacity a small model has, so losing them should hurt.")  # fmt: skip
 def no_value_embeddings(code: Code) -> None:
-    gpt, attention = code.top("GPT", ast.ClassDef), code.top("Attention", ast.ClassDef)
+    gpt, attention = code.klass("GPT"), code.klass("Attention")
     marks = {"value_embedding", "value_embeddings", "value_gate", "mixes"}
     inside = [
         statement
@@ -150,7 +150,7 @@ def no_value_embeddings(code: Code) -> None:
         code.forget(parameter)
     for name in ("VALUE_EMBEDDING_EVERY", "VALUE_LR"):
         code.drop_constant(name)
-    built = code.call("Block", code.top("GPT", ast.ClassDef))
+    built = code.call("Block", code.klass("GPT"))
     loops = code.find(ast.GeneratorExp, lambda node: node.elt is built)
     if loops and last_name(loops[0].generators[0].target) == "i":
         code.replace(loops[0].generators[0].target, "_")

@@ -47,7 +47,7 @@ fewer_newton_steps = scaled(
 )  # fmt: skip
 
 
-def _step(code: Code) -> ast.AST:
+def _step(code: Code) -> ast.FunctionDef:
     return code.method("Muon", "step")
 
 
@@ -55,16 +55,16 @@ def _step(code: Code) -> ast.AST:
       "AdamW is the usual optimizer for every parameter, needs no orthogonalisation and so takes more steps. "
       "Known results say that Muon's better-conditioned update is worth more than that.")  # fmt: skip
 def adamw_for_matrices(code: Code) -> None:
-    makers = code.calls("Muon", code.top("make_optimizers"))
+    makers = code.calls("Muon", code.function("make_optimizers"))
     if len(makers) != 1 or not makers[0].args:
         raise NoFit
     params, unions = code.text(makers[0].args[0]), code.find(ast.BinOp, lambda node: is_name(node.left, "Muon"))
     for union in unions:
         code.replace(union, code.text(union.right))
     code.replace(makers[0], f"AdamW({params}, h.MATRIX_LR, h)")
-    code.describe(code.top("make_optimizers"), "AdamW for everything, in groups with a learning rate each.")
-    code.drop(code.top("Muon", ast.ClassDef), code.top("orthogonalise"))
-    code.describe(code.top("AdamW", ast.ClassDef), "Adam for a group of parameters with one learning rate.")
+    code.describe(code.function("make_optimizers"), "AdamW for everything, in groups with a learning rate each.")
+    code.drop(code.klass("Muon"), code.function("orthogonalise"))
+    code.describe(code.klass("AdamW"), "Adam for a group of parameters with one learning rate.")
     code.commit()
     code.set_constant("MATRIX_LR", float(f"{code.constant('MATRIX_LR') * 0.15:.3g}"))
     code.explain("MATRIX_LR", "AdamW: all matrices inside the blocks")
@@ -130,7 +130,7 @@ def decay_matrices(code: Code) -> None:
       "A rare batch with a huge gradient can throw the embeddings off. Muon and AdamW both ignore the size of the "
       "gradient, so clipping has little to protect and costs a pass over all parameters.")  # fmt: skip
 def clip_gradients(code: Code) -> None:
-    train = code.top("train")
+    train = code.function("train")
     loops = code.find(ast.For, lambda node: ast.unparse(node.iter) == "optimizers", train)
     if len(loops) != 1 or code.uses("clip_grad_norm_"):
         raise NoFit

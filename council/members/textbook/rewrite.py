@@ -10,10 +10,11 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from council import syntax
 
-Function = ast.FunctionDef
+Node = TypeVar("Node", bound=ast.AST)
 
 
 class NoFit(Exception):
@@ -28,41 +29,50 @@ class Code:
         self._load(source)
 
     def _load(self, source: str) -> None:
+        syntax.parse(source)
         self.source, self._queue = source, list[tuple[int, int, str]]()
-        self.tree = syntax.parse(source)
+        self._nodes: tuple[ast.AST, ...] = ()
+
+    @property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """All nodes of the present tree, the same objects until the next `commit`."""
+        self._nodes = self._nodes or syntax.nodes(self.source)
+        return self._nodes
+
+    @property
+    def body(self) -> list[ast.stmt]:
+        """The statements at the top level."""
+        root = self.nodes[0]
+        return root.body if isinstance(root, ast.Module) else []
 
     # Looking
 
-    def find(self, kind: type[ast.AST], test: Callable[[ast.AST], bool], within: ast.AST | None = None) -> list:
+    def find(self, kind: type[Node], test: Callable[[Node], bool], within: ast.AST | None = None) -> list[Node]:
         """All nodes of a kind that pass the test, in order of appearance."""
-        nodes = [node for node in ast.walk(within or self.tree) if isinstance(node, kind) and test(node)]
-        return sorted(nodes, key=lambda node: (node.lineno, node.col_offset))
+        among = ast.walk(within) if within else self.nodes
+        nodes = [node for node in among if isinstance(node, kind) and test(node)]
+        return sorted(nodes, key=_position)
 
-    def one(self, kind: type[ast.AST], test: Callable[[ast.AST], bool], within: ast.AST | None = None) -> ast.AST:
+    def one(self, kind: type[Node], test: Callable[[Node], bool], within: ast.AST | None = None) -> Node:
         """The only node of a kind that passes the test; NoFit if there is none, or more than one."""
-        nodes = self.find(kind, test, within)
-        if len(nodes) != 1:
-            raise NoFit
-        return nodes[0]
+        return _only(self.find(kind, test, within))
 
-    def written(self, text: str, within: ast.AST | None = None) -> ast.AST:
+    def written(self, text: str, within: ast.AST | None = None) -> ast.expr:
         """The only expression that reads like `text`, whatever its spaces and quotes."""
         return self.one(ast.expr, lambda node: ast.unparse(node) == text, within)
 
-    def top(self, name: str, kind: type[ast.AST] = Function) -> ast.AST:
-        """The top-level function or class of a name."""
-        return self._named(self.tree.body, name, kind)
+    def function(self, name: str, owner: ast.ClassDef | None = None) -> ast.FunctionDef:
+        """The function of a name at the top level, or the method of a class."""
+        body = self.body if owner is None else owner.body
+        return _only([node for node in body if isinstance(node, ast.FunctionDef) and node.name == name])
 
-    def method(self, owner: str, name: str) -> ast.AST:
+    def klass(self, name: str) -> ast.ClassDef:
+        """The top-level class of a name."""
+        return _only([node for node in self.body if isinstance(node, ast.ClassDef) and node.name == name])
+
+    def method(self, owner: str, name: str) -> ast.FunctionDef:
         """A method of a top-level class."""
-        return self._named(self.top(owner, ast.ClassDef).body, name, Function)
-
-    @staticmethod
-    def _named(body: Sequence[ast.stmt], name: str, kind: type[ast.AST]) -> ast.AST:
-        found = [node for node in body if isinstance(node, kind) and node.name == name]
-        if len(found) != 1:
-            raise NoFit
-        return found[0]
+        return self.function(name, self.klass(owner))
 
     def calls(self, name: str, within: ast.AST | None = None) -> list[ast.Call]:
         """All calls of a function or method by the last part of its name."""
@@ -70,40 +80,39 @@ class Code:
 
     def call(self, name: str, within: ast.AST | None = None) -> ast.Call:
         """The only call of a name."""
-        calls = self.calls(name, within)
-        if len(calls) != 1:
-            raise NoFit
-        return calls[0]
+        return _only(self.calls(name, within))
 
     def statement(self, node: ast.AST) -> ast.stmt:
         """The statement a node stands in."""
-        holding = self.find(ast.stmt, lambda outer: any(inner is node for inner in ast.walk(outer)))
-        return holding[-1]
+        line = getattr(node, "lineno", 0)
+        near = self.find(ast.stmt, lambda outer: outer.lineno <= line <= last_line(outer))
+        return [outer for outer in near if any(inner is node for inner in ast.walk(outer))][-1]
 
-    def assignment(self, target: str, within: ast.AST) -> ast.stmt:
+    def assignment(self, target: str, within: ast.AST) -> ast.Assign:
         """The only statement in `within` that assigns to `target`, alone or among others."""
 
-        def sets(node: ast.AST) -> bool:
+        def sets(node: ast.Assign) -> bool:
             return any(ast.unparse(part) == target for goal in node.targets for part in elements(goal))
 
         return self.one(ast.Assign, sets, within)
 
-    def text(self, node: ast.AST) -> str:
+    def text(self, node: syntax.Placed) -> str:
         start, end = syntax.span(self.source, node)
         return self.source[start:end]
 
     def uses(self, name: str) -> bool:
         """True if any name or attribute of the code is called `name`."""
-        return any(last_name(node) == name for node in ast.walk(self.tree))
+        return any(last_name(node) == name for node in self.nodes)
 
     # Changing
 
-    def describe(self, node: ast.AST, text: str) -> None:
+    def describe(self, node: ast.FunctionDef | ast.ClassDef, text: str) -> None:
         """Replace the docstring of a function or class, if it has one."""
-        if ast.get_docstring(node) is not None:
-            self.replace(node.body[0].value, f'"""{text}"""')
+        first = node.body[0]
+        if isinstance(first, ast.Expr) and ast.get_docstring(node) is not None:
+            self.replace(first.value, f'"""{text}"""')
 
-    def replace(self, node: ast.AST, text: str) -> None:
+    def replace(self, node: syntax.Placed, text: str) -> None:
         """Replace the text of an expression or statement."""
         self._queue.append((*syntax.span(self.source, node), text))
 
@@ -111,7 +120,7 @@ class Code:
         """Delete whole lines: statements, list entries, and with a function the blank lines after it."""
         for node in statements:
             first = min([node.lineno, *(part.lineno for part in getattr(node, "decorator_list", ()))])
-            start, end = self._line(first), self._line(node.end_lineno + 1)
+            start, end = self._line(first), self._line(last_line(node) + 1)
             while isinstance(node, (ast.FunctionDef, ast.ClassDef)) and self.source[end : end + 1] == "\n":
                 end += 1
             self._queue.append((start, end, ""))
@@ -124,7 +133,7 @@ class Code:
 
     def after(self, node: ast.stmt, text: str) -> None:
         """Insert lines after a statement, at its indentation."""
-        at = self._line(node.end_lineno + 1)
+        at = self._line(last_line(node) + 1)
         self._queue.append((at, at, self._indented(node, text)))
 
     def argument(self, call: ast.Call, text: str) -> None:
@@ -132,7 +141,7 @@ class Code:
         given = [*call.args, *(keyword.value for keyword in call.keywords)]
         self.append(given, call, text)
 
-    def append(self, items: Sequence[ast.AST], holder: ast.AST, text: str) -> None:
+    def append(self, items: Sequence[syntax.Placed], holder: syntax.Placed, text: str) -> None:
         """Add one more item to a list, tuple or call."""
         if items:
             _, at = syntax.span(self.source, items[-1])
@@ -141,7 +150,7 @@ class Code:
             _, end = syntax.span(self.source, holder)
             self._queue.append((end - 1, end - 1, text))
 
-    def remove_item(self, items: Sequence[ast.AST], index: int) -> None:
+    def remove_item(self, items: Sequence[syntax.Placed], index: int) -> None:
         """Remove one of the items of a list, tuple, call or parameter list, with its comma."""
         spans = [syntax.span(self.source, item) for item in items]
         if index > 0:
@@ -152,7 +161,7 @@ class Code:
 
     def forget(self, parameter: str) -> None:
         """Take a parameter out of every function that has it and every call that passes a name like it. Commits."""
-        for function in self.find(Function, lambda node: any(a.arg == parameter for a in node.args.args)):
+        for function in self.find(ast.FunctionDef, lambda node: any(a.arg == parameter for a in node.args.args)):
             names = [argument.arg for argument in function.args.args]
             self.remove_item(function.args.args, names.index(parameter))
         for call in self.find(ast.Call, lambda node: any(is_name(a, parameter) for a in node.args)):
@@ -186,43 +195,46 @@ class Code:
 
     def new_constant(self, name: str, value: str, comment: str, after: str) -> None:
         """Add a constant below another one."""
-        anchor = next((node for node in self.tree.body if sets_name(node, after)), None)
+        anchor = next((node for node in self.body if sets_name(node, after)), None)
         if self.uses(name):
             raise NoFit
         if anchor is None:
             known = syntax.slots(self.source)
-            anchor = next((node for node in reversed(self.tree.body) if any(sets_name(node, k) for k in known)), None)
+            anchor = next((node for node in reversed(self.body) if any(sets_name(node, k) for k in known)), None)
         if anchor is None:
             raise NoFit
         self.after(anchor, f"{name} = {value}  # {comment}")
 
     def explain(self, name: str, comment: str) -> None:
         """Replace the comment behind a constant."""
-        for node in self.tree.body:
+        for node in self.body:
             if sets_name(node, name):
                 start = syntax.span(self.source, node)[1]
-                end = self._line(node.end_lineno + 1)
+                end = self._line(last_line(node) + 1)
                 self._queue.append((start, end, f"  # {comment}\n"))
 
     def drop_constant(self, name: str) -> None:
         """Delete a constant at the top and in every table of a device. Commits."""
-        self.drop(*[node for node in self.tree.body if sets_name(node, name)])
+        self.drop(*[node for node in self.body if sets_name(node, name)])
         for table in self.find(ast.Dict, lambda node: any(is_text(key, name) for key in node.keys)):
             self._drop_key(table, next(at for at, key in enumerate(table.keys) if is_text(key, name)))
         self.commit()
 
     def _drop_key(self, table: ast.Dict, index: int) -> None:
         """Delete an entry of a dictionary: its line if it has one to itself, else from the entry before to its end."""
-        key, value = table.keys[index], table.values[index]
-        if [table.lineno, table.end_lineno, *(k.lineno for k in table.keys if k)].count(key.lineno) == 1:
-            self._queue.append((self._line(key.lineno), self._line(value.end_lineno + 1), ""))
-        elif index > 0:
+        keys, value = [key for key in table.keys if key is not None], table.values[index]
+        key = table.keys[index]
+        if key is None or len(keys) != len(table.keys):
+            raise NoFit
+        if [table.lineno, table.end_lineno, *(other.lineno for other in keys)].count(key.lineno) == 1:
+            self._queue.append((self._line(key.lineno), self._line(last_line(value) + 1), ""))
+            return
+        start, end = syntax.span(self.source, key)[0], syntax.span(self.source, value)[1]
+        if index > 0:
             start = syntax.span(self.source, table.values[index - 1])[1]
-            self._queue.append((start, syntax.span(self.source, value)[1], ""))
-        else:
-            following = table.keys[1:2] or [None]
-            end = syntax.span(self.source, following[0] or value)[0 if following[0] else 1]
-            self._queue.append((syntax.span(self.source, key)[0], end, ""))
+        elif len(keys) > 1:
+            end = syntax.span(self.source, keys[1])[0]
+        self._queue.append((start, end, ""))
 
     # Ending
 
@@ -240,6 +252,20 @@ class Code:
             self._load("".join([*source, self.source[at:]]))
         except syntax.Unparsable:
             raise NoFit from None
+
+
+def _only(found: list[Node]) -> Node:
+    if len(found) != 1:
+        raise NoFit
+    return found[0]
+
+
+def _position(node: ast.AST) -> tuple[int, int]:
+    return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+
+
+def last_line(node: syntax.Placed) -> int:
+    return node.end_lineno or node.lineno
 
 
 def last_name(node: ast.AST) -> str:

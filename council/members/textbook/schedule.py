@@ -36,7 +36,7 @@ fall_to_zero = setting(
       "A cosine keeps the rate high for longer and then falls faster than a line, spending fewer steps at middling "
       "rates. The area under both is the same, so the difference is small.")  # fmt: skip
 def cosine_warmdown(code: Code) -> None:
-    function = code.top("lr_scale")
+    function = code.function("lr_scale")
     left = code.assignment("left", function)
     if code.calls("cos", function):
         raise NoFit
@@ -47,7 +47,7 @@ def cosine_warmdown(code: Code) -> None:
       "The last iterates jump around their mean, and the mean has a lower loss than any of them. A decaying average "
       "over the tail gives it for the price of one pass over the weights per step.")  # fmt: skip
 def average_weights(code: Code) -> None:
-    train = code.top("train")
+    train = code.function("train")
     loop = code.one(ast.While, lambda node: bool(code.calls("progress", node.test)), train)
     cleared = [code.statement(call) for call in code.calls("zero_grad", loop)]
     if len(cleared) != 1 or code.uses("Average"):
@@ -110,7 +110,7 @@ def double_batch(code: Code) -> None:
       "Rows that follow one another share their files, so a batch learns one thing well, and reading memory in order "
       "is cheap. The gradient of such a batch says less about the text as a whole.")  # fmt: skip
 def neighbouring_rows(code: Code) -> None:
-    function = code.top("batches")
+    function = code.function("batches")
     loop = code.one(ast.While, lambda node: True, function)
     at = function.body.index(loop) if loop in function.body else 0
     moved = [
