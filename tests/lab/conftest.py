@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from lab.measurement import Measurement
 
+from lab.measurement import Measurement
 from tests.lab.helpers import tiny
 
 

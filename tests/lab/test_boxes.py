@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from lab.measurement import Measurement
 from lab.sandbox import RunFolder, environment
 from lab.settings import LOG_TAIL, SOURCE_CAP
-
 from tests.lab.helpers import alive
 
 Run = Callable[..., Measurement]
@@ -114,7 +114,6 @@ def test_threads_and_children_are_charged(boxed: Run) -> None:
 
 def test_a_hang_while_scoring_is_a_timeout() -> None:
     from lab.referee import Request, measure
-
     from tests.lab.helpers import tiny
 
     source = tiny(forward="if not self.training: time.sleep(60)")

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+
 from lab.bpb import bits_per_byte, token_losses
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-import lab.cache
 import numpy as np
 import pytest
+
+import lab.cache
 from lab.cache import cache_folder, prepare
 from lab.errors import LabError
 
@@ -101,11 +103,9 @@ def test_what_a_killed_run_left_is_swept(cache: Path) -> None:
 
 def test_two_runs_that_prepare_at_once_build_it_once(cache: Path, root: Path) -> None:
     code = (
-        "import sys, time; sys.path.insert(0, 'tests/lab'); from test_cache import Small; from lab.cache import prepare;"
+        "from tests.lab.test_cache import Small; from lab.cache import prepare;"
         "c = Small(); p = prepare(c, 300); print(c.reads, p.tokenizer.digest(), int(p.tokens['train'].sum()))"
     )
-    import os
-
     environment = os.environ | {"PYTHONPATH": str(root)}
     runs = [
         subprocess.Popen([sys.executable, "-c", code], cwd=root, env=environment, stdout=subprocess.PIPE, text=True)

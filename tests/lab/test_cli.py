@@ -11,14 +11,15 @@ import time
 from pathlib import Path
 
 import pytest
-from lab.measurement import KEYS
 
+from lab.measurement import KEYS
 from tests.lab.helpers import ROOT, alive, lab, one_object, tiny
 
-EXPECTED_KEYS = (
-    "status val_bpb reason charged train_seconds startup_seconds eval_seconds total_seconds params peak_memory_mb "
-    "device sandbox seed split s0 fingerprint conditions sha256 causality reported log_tail"
-).split()
+EXPECTED_KEYS = [
+    "status", "val_bpb", "reason", "charged", "train_seconds", "startup_seconds", "eval_seconds", "total_seconds",
+    "params", "peak_memory_mb", "device", "sandbox", "seed", "split", "s0", "fingerprint", "conditions", "sha256",
+    "causality", "reported", "log_tail",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -66,6 +67,7 @@ def test_the_score_equals_an_evaluation_in_one_process(train_py: Path) -> None:
 
     import torch
     import torch.nn.functional as F
+
     from lab.cache import prepare
     from lab.corpus import open_corpus
     from lab.data import experiment_data

@@ -6,6 +6,7 @@ import hashlib
 
 import numpy as np
 import pytest
+
 from lab.corpus import SPLITS, Sympy, can_hide, open_corpus, split_of
 from lab.data import shuffled, strided_rows
 from lab.errors import LabError

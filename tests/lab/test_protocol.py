@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+
 from lab.errors import Rejected
 from lab.memory import ProgressPage, ProgressReader, anonymous, mapped, sealed, size_of
 from lab.protocol import MAX_MESSAGE, Channel, Message, checked
