@@ -121,13 +121,14 @@ def rank_ranges(found: Sequence[Interval]) -> list[tuple[int, int]]:
 def separation(state: State) -> Separation | None:
     """How far the first two proposers are apart; None with fewer than two.
 
-    With difference δ and posterior variance s², of which the prior alone gave s₀², n settlements brought the precision
-    k = (1/s² − 1/s₀²)/n each. If δ stays and precision keeps coming at that rate, the 90 % interval of the difference
-    excludes 0 after
+    Their difference δ has posterior variance s²; the prior alone gave s₀² around 0. So n settlements brought the
+    precision k = (1/s² − 1/s₀²)/n each, and without the prior's pull the difference were δ̂ = δ / (1 − s²/s₀²). If δ̂
+    stays and precision keeps coming at that rate, the 90 % interval excludes 0 once δ̂(1 − x²/s₀²) ≥ 1.645 x, hence
 
-        more = ((1.645/δ)² − 1/s²) / k
+        x = (√(1.645² + 4 δ̂²/s₀²) − 1.645) s₀² / (2 δ̂)        more = (1/x² − 1/s²) / k
 
-    further settlements. An approximation: δ is itself uncertain, and by about as much as the answer suggests.
+    further settlements. An approximation: δ̂ is itself as uncertain as the answer is large, and the two were chosen
+    because they lead; expect it to grow in the next nights rather than to shrink.
     """
     names, contrast = _contrasts(state)
     if len(names) < 2:
@@ -142,8 +143,9 @@ def separation(state: State) -> Separation | None:
     now, before = float(c @ state.cov @ c), float(c @ np.linalg.inv(state.prior) @ c)
     if not state.settled or found.value <= 0 or now >= before:
         return Separation(*pair, None)
-    rate = (1 / now - 1 / before) / state.settled
-    return Separation(*pair, math.ceil(((Z90 / found.value) ** 2 - 1 / now) / rate))
+    rate, free = (1 / now - 1 / before) / state.settled, found.value / (1 - now / before)
+    needed = (math.sqrt(Z90**2 + 4 * free**2 / before) - Z90) * before / (2 * free)
+    return Separation(*pair, max(1, math.ceil((1 / needed**2 - 1 / now) / rate)))
 
 
 def judges(state: State) -> Judges:
