@@ -17,6 +17,7 @@ from council.types import TRAIN_PY, Brief, Past
 
 HISTORY = """
 SELECT e.round, e.number, e.role, e."commit" AS sha, e.budget, m.status, m.val_bpb, m.reason AS said,
+       json_extract(m.raw, '$.device') AS device,
        v.kind, v.delta, v.sigmas, v.reason, p.title, p.family, p.member
 FROM experiments e
 JOIN measurements m ON m.session = e.session AND m.number = e.number
@@ -35,12 +36,13 @@ def brief(room: Room, round_: int, member: str) -> Brief:
     settled = list(
         room.store.query("SELECT delta FROM verdicts WHERE session = ? AND round < ? AND settles = 1", room.sid, round_)
     )
+    device = str(rows[-1]["device"] or "cpu") if rows else "cpu"
     return Brief(
         session=room.name,
         round=round_,
         program=room.session["program"],
         source=room.repo.read(opened["parent"], TRAIN_PY),
-        history=tuple(_past(room.repo, row, member) for row in rows),
+        history=tuple(_past(room.repo, row, member, device) for row in rows),
         best=book["b"],
         best_sd=math.sqrt(book["v"]),
         sigma=book["sigma"],
@@ -48,10 +50,11 @@ def brief(room: Room, round_: int, member: str) -> Brief:
         budget=rows[-1]["budget"] or 0.0 if rows else 0.0,
         hits=sum((row["delta"] or 0) > 0 for row in settled),
         settled=len(settled),
+        device=device,
     )
 
 
-def _past(repo: Repo, row: Row, member: str) -> Past:
+def _past(repo: Repo, row: Row, member: str, device: str) -> Past:
     return Past(
         round=row["round"],
         number=row["number"],
@@ -64,14 +67,14 @@ def _past(repo: Repo, row: Row, member: str) -> Past:
         delta=row["delta"],
         sigmas=row["sigmas"],
         reason=row["reason"] or row["said"] or "",
-        constants=constants(repo, row["sha"]),
+        constants=constants(repo, row["sha"], device),
     )
 
 
 @cache
-def constants(repo: Repo, commit: str) -> dict[str, float]:
+def constants(repo: Repo, commit: str, device: str) -> dict[str, float]:
     """The constants of train.py at a commit; read from git once, since commits never change."""
     try:
-        return syntax.constants(repo.read(commit, TRAIN_PY))
+        return syntax.constants(repo.read(commit, TRAIN_PY), device)
     except syntax.Unparsable:
         return {}

@@ -126,7 +126,8 @@ class Brief:
     """What a member receives in a round.
 
     `best` and `best_sd` are the booked BPB of the incumbent and its standard deviation, `sigma` the noise of one run.
-    `hits` of `settled` experiments so far measured below the booked best of their moment: the base rate.
+    `hits` of `settled` experiments so far measured below the booked best of their moment: the base rate. `device` is
+    what they ran on, since train.py may hold other constants for each.
     """
 
     session: str
@@ -141,6 +142,7 @@ class Brief:
     budget: float
     hits: int
     settled: int
+    device: str = "cpu"
 
     @property
     def base_rate(self) -> float:
