@@ -29,15 +29,20 @@ def book_of(row: Row) -> Book:
 
 
 def measured(store: Store, session: int, roles: Iterable[str], since: int, until: int | None = None) -> list[Row]:
-    """Successful runs of those roles numbered `since` to `until`: number, code, val_bpb, s0, role."""
+    """Successful runs of those roles numbered `since` to `until` under the conditions of run `since`.
+
+    Columns: number, code, val_bpb, s0, role. Measurements under other conditions or on other data never mix.
+    """
     roles = tuple(roles)
     sql = (
         "SELECT e.number, e.code, e.role, m.val_bpb, m.s0 FROM experiments e "
         "JOIN measurements m ON m.session = e.session AND m.number = e.number "
+        "JOIN measurements f ON f.session = e.session AND f.number = ? "
+        "AND f.fingerprint = m.fingerprint AND f.conditions = m.conditions "
         f"WHERE e.session = ? AND m.status = 'ok' AND e.role IN ({', '.join('?' * len(roles))}) "
         "AND e.number >= ? AND e.number <= ? ORDER BY e.number"
     )
-    return list(store.query(sql, session, *roles, since, until if until is not None else 2**62))
+    return list(store.query(sql, since, session, *roles, since, until if until is not None else 2**62))
 
 
 def variance(store: Store, session: int, since: int, until: int | None = None) -> float:

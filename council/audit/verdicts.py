@@ -92,10 +92,15 @@ class Replay:
 
     def _sigma2(self, since: int) -> float:
         runs: dict[str, list[float]] = defaultdict(list)
-        used = [row for row in self.noise if row["number"] >= since]
+        used = self._since(since)
         for row in used:
             runs[row["code"]].append(row["val_bpb"])
         return books.pooled_variance(used[0]["s0"], runs.values())
+
+    def _since(self, since: int) -> list[Row]:
+        """Runs that inform σ from number `since` on, under the conditions of that run."""
+        first = self.by_number[since]
+        return [row for row in self.noise if row["number"] >= since and _alike(first, row)]
 
     def _trial(self, row: Row, where: str) -> None:
         stored = self.verdicts.get(row["number"])
@@ -152,7 +157,7 @@ class Replay:
         if row["parent"] != before.commit:
             self.found.add("experiment", where, f"it repeats {row['parent']}, the incumbent is {before.commit}")
         sigma2 = self._sigma2(self.at["since"])
-        same_code = [r for r in self.noise if r["code"] == self.at["code"] and r["number"] >= self.at["since"]]
+        same_code = [r for r in self._since(self.at["since"]) if r["code"] == self.at["code"]]
         base = [r["val_bpb"] for r in same_code] if before.commit == self.session["commit"] else []
         if (book := self._peek()) is None or book["number"] != row["number"]:
             self.stopped = row["round"] > self.finished
