@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "Show how the running or last session stands.",
     "show": "Show one round: proposals, ballots, experiments, verdict.",
     "leaderboard": "Show the members by what they proposed and forecast.",
+    "report": "Write a session as one file: HTML, Markdown or a chart.",
     "audit": "Recompute everything and list what does not add up.",
 }
 """The commands in the order of a first evening, with what their help starts with."""

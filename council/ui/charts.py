@@ -1,0 +1,245 @@
+"""Charts: Altair draws, vl-convert renders to SVG or PNG when a page or a report is written. No script in any of them.
+
+Why SVG text: it is inlined into pages and reports, takes their light or dark colours through CSS variables and prints
+well. Altair is imported when a chart is drawn, never before. `council/ui/svg.py` writes the labels and
+makes foreign text inert. How to extend: a new chart is a function that returns an Altair chart, and one that renders it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from council.ui import svg
+from council.ui.svg import COLOURS
+from council.views.staircase import Run, Staircase
+from council.views.words import bpb, clean, symbol
+
+Link = Callable[[int], str]
+"""The address of a round."""
+
+_RENDERER = threading.Lock()
+SHAPES = {
+    "keep": "circle",
+    "discard": "circle",
+    "replicate": "circle",
+    "closing": "diamond",
+    "baseline": "square",
+    "crash": "cross",
+    "rejected": "triangle-up",
+    "void": "triangle-down",
+}
+"""How each kind of experiment is drawn, in the order of the legend."""
+
+HEADROOM = 5.0
+"""Runs measured more than so many σ above the booked range are drawn at the upper edge."""
+
+
+def staircase(found: Staircase, link: Link | None = None, width: int = 820, height: int = 300) -> str:
+    """The staircase as SVG; `link` gives the address behind each run."""
+    links = {run.number: link(run.round) for run in found.runs} if link else {}
+    return svg.finish(_svg(_staircase(found, width, height)), "Booked best by experiment", links)
+
+
+def staircase_png(found: Staircase) -> bytes:
+    """The staircase as PNG on white, two pixels to a point."""
+    import vl_convert
+
+    with _RENDERER:
+        return bytes(vl_convert.vegalite_to_png(_staircase(found, 820, 320, "#ffffff").to_json(), scale=2))
+
+
+def curve(points: Sequence[Sequence[float | None]], width: int = 560, height: int = 200) -> str:
+    """Training loss over seconds as SVG."""
+    import altair as alt
+
+    rows = [{"s": p[0], "loss": p[2]} for p in points if p[0] is not None and p[2] is not None]
+    chart = alt.Chart(alt.InlineData(rows)).mark_line(color=COLOURS["best"], strokeWidth=1.8, clip=True)
+    y = alt.Y("loss:Q", title="training loss", scale=_around([r["loss"] for r in rows]))
+    return svg.finish(
+        _svg(_themed(chart.encode(x=alt.X("s:Q", title="seconds"), y=y), width, height)), "Training loss by second"
+    )
+
+
+def reliability(bins: Sequence[tuple[float, float, int]], width: int = 300, height: int = 240) -> str:
+    """How often what was forecast came true: (mean forecast, share that came true, count) per bin, as SVG."""
+    import altair as alt
+
+    rows = [{"p": p, "hit": hit, "n": n, "d": f"0|{n} at {p:.0%}: {hit:.0%} came true"} for p, hit, n in bins]
+    unit = alt.Scale(domain=[0, 1])
+    axis = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1])
+    diagonal = (
+        alt.Chart(alt.InlineData([{"p": 0, "hit": 0}, {"p": 1, "hit": 1}]))
+        .mark_line(strokeDash=[4, 4], color=COLOURS["muted"], strokeWidth=1)
+        .encode(x="p:Q", y="hit:Q")
+    )
+    points = (
+        alt.Chart(alt.InlineData(rows))
+        .mark_point(filled=True, color=COLOURS["best"], opacity=0.9)
+        .encode(
+            x=alt.X("p:Q", title="forecast", scale=unit, axis=axis),
+            y=alt.Y("hit:Q", title="came true", scale=unit, axis=axis),
+            size=alt.Size("n:Q", legend=None, scale=alt.Scale(range=[30, 320])),
+            description="d:N",
+        )
+    )
+    return svg.finish(_svg(_themed(diagonal + points, width, height)), "Forecast against outcome")
+
+
+def trend(values: Sequence[tuple[int, float]], title: str, width: int = 420, height: int = 200) -> str:
+    """A number by round, as SVG."""
+    import altair as alt
+
+    rows = [{"round": n, "value": v} for n, v in values]
+    chart = alt.Chart(alt.InlineData(rows)).mark_line(color=COLOURS["best"], strokeWidth=1.8)
+    y = alt.Y("value:Q", title=title, scale=_around([v for _, v in values]))
+    x = alt.X("round:Q", title="round", axis=alt.Axis(tickMinStep=1, format="d"))
+    return svg.finish(_svg(_themed(chart.encode(x=x, y=y), width, height)), f"{title} by round")
+
+
+def _staircase(found: Staircase, width: int, height: int, background: str = COLOURS["paper"]) -> Any:
+    import altair as alt
+
+    low, high = _range(found)
+    scale = alt.Scale(domain=[low, high], zero=False, nice=False)
+    last = max([run.number for run in found.runs] or [1])
+    x = alt.X(
+        "n:Q",
+        title="experiment",
+        scale=alt.Scale(domain=[0.5, last + 0.5], nice=False),
+        axis=alt.Axis(tickMinStep=1, format="d", grid=False),
+    )
+    y = alt.Y("y:Q", title="BPB (lower is better)", scale=scale, axis=alt.Axis(format=".4f", tickCount=6))
+    book = _steps(found, last)
+    steps = alt.Chart(alt.InlineData(book)).encode(x=x)
+    line: dict[str, Any] = {"interpolate": "step-after", "clip": True}
+    layers = [
+        steps.mark_area(color=COLOURS["band"], opacity=1, **line).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
+        steps.mark_line(color=COLOURS["muted"], strokeDash=[5, 4], strokeWidth=1.2, **line).encode(
+            y=alt.Y("base:Q", scale=scale)
+        ),
+        steps.mark_line(color=COLOURS["best"], strokeWidth=2.2, **line).encode(y=alt.Y("y:Q", scale=scale)),
+        _points(found, x, y, high),
+        _back(found, x, scale),
+    ]
+    return _themed(alt.layer(*layers), width, height, background)
+
+
+def _points(found: Staircase, x: Any, y: Any, high: float) -> Any:
+    import altair as alt
+
+    shown = [run for run in found.runs if run.kind in SHAPES]
+    rows = [
+        {
+            "n": run.number,
+            "y": high if run.bpb is None else min(run.bpb, high),
+            "kind": run.kind,
+            "d": f"{run.number}|{_about(run)}",
+        }
+        for run in shown
+    ]
+    kinds = [kind for kind in SHAPES if any(run.kind == kind for run in shown)]
+    legend = alt.Legend(title=None, orient="top", direction="horizontal", symbolOpacity=1, offset=10)
+    open_ = [kind for kind in kinds if kind in ("replicate", "baseline", "closing")]
+    return (
+        alt.Chart(alt.InlineData(rows))
+        .mark_point(opacity=1, strokeWidth=1.6)
+        .encode(
+            x=x,
+            y=y,
+            shape=alt.Shape("kind:N", legend=legend, scale=alt.Scale(domain=kinds, range=[SHAPES[k] for k in kinds])),
+            stroke=alt.Stroke(
+                "kind:N", legend=legend, scale=alt.Scale(domain=kinds, range=[COLOURS[k] for k in kinds])
+            ),
+            fill=alt.Fill(
+                "kind:N",
+                legend=legend,
+                scale=alt.Scale(domain=kinds, range=[COLOURS["paper" if k in open_ else k] for k in kinds]),
+            ),
+            size=alt.Size(
+                "kind:N",
+                legend=legend,
+                scale=alt.Scale(
+                    domain=kinds, range=[62 if k == "keep" else 20 if k == "discard" else 44 for k in kinds]
+                ),
+            ),
+            description="d:N",
+        )
+    )
+
+
+def _back(found: Staircase, x: Any, scale: Any) -> Any:
+    import altair as alt
+
+    rows = [{"n": b.number, "y": b.best, "t": symbol("back")} for b in found.bookings if b.cause == "back"]
+    base = alt.Chart(alt.InlineData(rows)).mark_text(dy=-12, fontSize=15, fontWeight="bold", color=COLOURS["back"])
+    return base.encode(x=x, y=alt.Y("y:Q", scale=scale), text="t:N")
+
+
+def _about(run: Run) -> str:
+    """What a reader sees on pointing at a run."""
+    what = f"{run.kind}: {clean(run.title, 80)} ({clean(run.member, 30)})" if run.title else run.kind
+    return f"x{run.number}, round {run.round}, {bpb(run.bpb)}; {what}"
+
+
+def _steps(found: Staircase, last: int) -> list[dict[str, float]]:
+    """The book after each experiment, carried on to the last one; of several at one experiment the last counts."""
+    by_number = {booking.number: booking for booking in found.bookings}
+    rows = [
+        {"n": b.number, "y": b.best, "low": b.best - b.best_sd, "high": b.best + b.best_sd, "base": b.baseline}
+        for b in by_number.values()
+    ]
+    return [*rows, {**rows[-1], "n": last + 0.5}] if rows else rows
+
+
+def _range(found: Staircase) -> tuple[float, float]:
+    """The BPBs to draw: everything that was booked, and runs that are not far above it."""
+    values = [run.bpb for run in found.runs if run.bpb is not None]
+    if not found.bookings:
+        return (min(values) - 0.01, max(values) + 0.01) if values else (0.0, 1.0)
+    sigma = found.bookings[-1].sigma
+    top = max(max(b.best + b.best_sd, b.baseline + sigma) for b in found.bookings)
+    high = max([top, *(v for v in values if v <= top + HEADROOM * sigma)]) + sigma
+    low = min([*(b.best - b.best_sd for b in found.bookings), *values]) - sigma
+    return low, high
+
+
+def _around(values: Sequence[float]) -> Any:
+    """A scale over the values, a wild start cut off."""
+    import altair as alt
+
+    if not values:
+        return alt.Undefined
+    ordered = sorted(values)
+    low, high = ordered[0], ordered[min(len(ordered) - 1, int(len(ordered) * 0.98))]
+    room = (high - low) * 0.08 or 0.01
+    return alt.Scale(domain=[low - room, high + room], zero=False, nice=False)
+
+
+def _themed(chart: Any, width: int, height: int, background: str = COLOURS["paper"]) -> Any:
+    font = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
+    return (
+        chart.properties(width=width, height=height, background=background)
+        .configure(font=font, padding=6)
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=COLOURS["muted"],
+            titleColor=COLOURS["muted"],
+            gridColor=COLOURS["grid"],
+            domainColor=COLOURS["grid"],
+            tickColor=COLOURS["grid"],
+            labelFontSize=11,
+            titleFontSize=11,
+            titleFontWeight="normal",
+        )
+        .configure_legend(labelColor=COLOURS["ink"], labelFontSize=12, symbolSize=70)
+    )
+
+
+def _svg(chart: Any) -> str:
+    """Render; one at a time, since each renderer holds a JavaScript engine."""
+    import vl_convert
+
+    with _RENDERER:
+        return str(vl_convert.vegalite_to_svg(chart.to_json(validate=False)))

@@ -1,0 +1,166 @@
+"""A whole session for someone who was asleep: what happened and was kept, what failed, what it cost, how to repeat it.
+
+Puts the other views together and adds the three sentences a reader sees first. How to extend: a new section is a view
+of its own and a field here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from council.views import costs, failures, leaderboard, repeat, sentences, sessions, staircase, status
+from council.views.costs import Costs
+from council.views.failures import Failures
+from council.views.leaderboard import Leaderboard
+from council.views.repeat import Repeat
+from council.views.sessions import Row
+from council.views.staircase import Staircase
+from council.views.status import Kept, Status
+from council.views.words import bpb, clean, count, duration, money, plural, probability
+
+if TYPE_CHECKING:
+    from council.store import Store
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A kept edit with its diff, and every later run of the same code: (experiment, role, BPB or None)."""
+
+    kept: Kept
+    hypothesis: str
+    family: str
+    diff: str
+    again: tuple[tuple[int, str, float | None], ...]
+
+
+@dataclass(frozen=True)
+class Night:
+    """One session in full."""
+
+    status: Status
+    staircase: Staircase
+    edits: tuple[Edit, ...]
+    board: Leaderboard
+    failures: Failures
+    costs: Costs
+    repeat: Repeat
+    proposals: int
+    replicates: int
+
+    def as_json(self) -> dict[str, object]:
+        """Plain data for machines."""
+        return {
+            "sentences": summary(self),
+            "status": self.status.as_json(),
+            "staircase": self.staircase.as_json(),
+            "kept": [asdict(edit) for edit in self.edits],
+            "leaderboard": self.board.as_json(),
+            "failures": self.failures.as_json(),
+            "costs": self.costs.as_json(),
+            "repeat": self.repeat.as_json(),
+        }
+
+
+def read(store: Store, name: str | None = None) -> Night:
+    """The named session, or the last one."""
+    session = sessions.find(store, name)
+    found = status.read(store, session["name"])
+    return Night(
+        status=found,
+        staircase=staircase.read(store, session["name"]),
+        edits=_edits(store, session["id"], found.kept),
+        board=leaderboard.read(store, session["name"]),
+        failures=failures.read(store, session["name"]),
+        costs=costs.read(store, session["name"]),
+        repeat=repeat.read(store, session["name"]),
+        proposals=_proposals(store, session["id"]),
+        replicates=found.replicates,
+    )
+
+
+def _proposals(store: Store, session: int) -> int:
+    sql = "SELECT count(*) AS n FROM proposals WHERE session = ? AND [replaces] IS NULL"
+    return int(next(store.query(sql, session))["n"])
+
+
+_AGAIN = (
+    "SELECT e.number, e.role, e.code, m.val_bpb FROM experiments e "
+    "JOIN measurements m ON m.session = e.session AND m.number = e.number "
+    "WHERE e.session = ? AND e.role IN ('replicate', 'closing') ORDER BY e.number"
+)
+
+
+def _edits(store: Store, session: int, kept: tuple[Kept, ...]) -> tuple[Edit, ...]:
+    again: dict[str, list[Row]] = defaultdict(list)
+    for row in store.query(_AGAIN, session):
+        again[row["code"]].append(row)
+    sql = (
+        "SELECT e.code, coalesce(p.hypothesis, '') AS hypothesis, coalesce(p.family, '') AS family, "
+        "coalesce(p.diff, '') AS diff FROM experiments e LEFT JOIN proposals p ON p.id = e.proposal "
+        "WHERE e.session = ? AND e.number = ?"
+    )
+    found = []
+    for one in kept:
+        row = next(store.query(sql, session, one.number))
+        later = tuple((r["number"], r["role"], r["val_bpb"]) for r in again[row["code"]] if r["number"] > one.number)
+        found.append(Edit(one, row["hypothesis"], row["family"], row["diff"], later))
+    return tuple(found)
+
+
+def summary(night: Night) -> list[str]:
+    """Three sentences: what ran, what came out and how sure that is, who did it and what it cost."""
+    return [_ran(night), _came_out(night), _paid(night)]
+
+
+def _ran(night: Night) -> str:
+    found, ended = night.status, {"keep": "kept", "discard": "discarded", "crash": "crashed"}
+    parts = [
+        f"{n} {ended.get(kind, kind)}" for kind in sentences.KINDS if kind != "void" and (n := found.verdicts.get(kind))
+    ]
+    told = f": {', '.join(parts)}" if parts else ""
+    who = plural(len(found.members), "member")
+    return (
+        f"In {plural(found.rounds_done, 'round')} over {duration(night.costs.wall)}, {who} made "
+        f"{plural(night.proposals, 'proposal')} and {plural(night.costs.experiments, 'experiment')} ran{told}."
+    )
+
+
+def _came_out(night: Night) -> str:
+    book = night.status.booked
+    if book is None:
+        return "The baseline was not measured, so nothing can be compared."
+    if book.is_baseline:
+        undone = len(night.edits)
+        why = f"; {plural(undone, 'kept edit')} did not hold when measured again" if undone else ""
+        return f"Nothing is booked below the baseline of {bpb(book.baseline)} ± {bpb(book.baseline_sd)} BPB{why}."
+    gain = f"{book.gain:.5f} BPB ({book.gain / book.sigma:.1f} σ)"
+    sure = (
+        f"fresh pairs of runs confirmed a gain of {bpb(book.confirmed)}"
+        if book.confirmed is not None
+        else "unconfirmed: no fresh pairs of runs have tested it"
+    )
+    return (
+        f"The best code is booked at {bpb(book.best)} ± {bpb(book.best_sd)} BPB, {gain} below the baseline of "
+        f"{bpb(book.baseline)}, {sure}."
+    )
+
+
+def _paid(night: Night) -> str:
+    standing = Counter(edit.kept.member for edit in night.edits if edit.kept.standing)
+    who = ""
+    if standing:
+        best = sorted(standing.items(), key=lambda pair: (-pair[1], pair[0]))
+        most = [clean(name, 40) for name, n in best if n == best[0][1]]
+        share = f"{best[0][1]} of the {sum(standing.values())}" if sum(standing.values()) > 1 else "the only"
+        who = f"{' and '.join(most[:3])} wrote {share} standing {_edit(sum(standing.values()))}; "
+    busy = probability(min(1.0, night.costs.device / night.costs.wall)) if night.costs.wall else "–"
+    calls = f"{count(night.costs.calls)} calls cost {money(night.costs.cost_usd)}"
+    paid = calls if night.costs.calls else "no language model was called, so it cost nothing"
+    told = f"{who}{paid}, and the device was busy for {busy} of the time."
+    return told[0].upper() + told[1:] if not standing else told
+
+
+def _edit(n: int) -> str:
+    return "edit" if n == 1 else "edits"
