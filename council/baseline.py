@@ -23,7 +23,7 @@ MOST = 8
 
 
 async def ground(room: Room) -> None:
-    """Make sure that the book stands on measurements under the present conditions. Idempotent."""
+    """Make sure that the book stands on measurements under the present conditions, unless a stop is asked for."""
     found = records.book(room.store, room.sid)
     if found is not None and not _moved(room, found[1]):
         _point(room, found[0].commit)
@@ -31,9 +31,13 @@ async def ground(room: Room) -> None:
     after = found[1]["number"] if found else 0
     base = await _measure(room, Role.BASELINE, room.baseline, after)
     mine: list[Row] = []
+    if not base:
+        return
     if found and found[0].commit != room.baseline:
         room.say("warning", "the conditions changed: the baseline and the incumbent are measured again")
         mine = await _measure(room, Role.REPLICATE, found[0].commit, base[0]["number"])
+        if not mine:
+            return
     since, last = base[0]["number"], (mine or base)[-1]
     sigma2 = records.variance(room.store, room.sid, since, last["number"])
     book = books.start(room.baseline, [r["val_bpb"] for r in base], sigma2)
@@ -65,14 +69,14 @@ def _moved(room: Room, book: Row) -> str:
 
 
 async def _measure(room: Room, role: Role, commit: str, after: int) -> list[Row]:
-    """WANTED successful runs of a commit numbered above `after`, all under the same conditions."""
+    """WANTED successful runs of a commit numbered above `after`, all under the same conditions; none after a stop."""
     while True:
         done = [
             room.store.decode("measurements", r)
             for r in room.store.query(RUNS.format(where="e.number > ? AND e.round = 0"), room.sid, after)
             if r["role"] == role
         ]
-        if done and done[-1]["status"] is None:
+        if done and done[-1]["status"] is None and not room.stopping:
             await run_job(room, Due(0, role, None, commit, done[-1]))
             continue
         good = [r for r in done if r["status"] == "ok"]
@@ -81,6 +85,8 @@ async def _measure(room: Room, role: Role, commit: str, after: int) -> list[Row]
         ]
         if len(same) >= WANTED:
             return same[-WANTED:]
+        if room.stopping:
+            return []
         _give_up(room, done, role)
         await run_job(room, Due(0, role, None, commit))
 

@@ -42,7 +42,7 @@ GUARDED = ("propose", "repair", "debate")
 
 async def propose_turn(room: Room, round_: int, name: str) -> None:
     """Ask one member for its proposal."""
-    key = {"session": room.sid, "round": round_, "step": "propose", "member": name, "attempt": 1}
+    key: Row = {"session": room.sid, "round": round_, "step": "propose", "member": name, "attempt": 1}
     if room.store.one("proposals", **key) or room.store.one("outcomes", **key):
         return
     turn = room.turn(round_, "propose", name)

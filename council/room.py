@@ -42,6 +42,7 @@ class Room:
     emit: Emit
     member_seconds: float = MEMBER_SECONDS
     started: float = field(default_factory=now)
+    stopping: bool = False
     smoke_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
     @property

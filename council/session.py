@@ -67,7 +67,6 @@ class Night:
         self.ready = ready
         self.store = store
         self.emit = emit
-        self.asked_to_stop = False
         self.killed: int | None = None
         self.room = self._room()
 
@@ -165,12 +164,12 @@ class Night:
         round_ = last["round"] if last else 1
         while True:
             await ground(room)
-            if self.asked_to_stop:
+            if self.room.stopping:
                 return 130, "stopped after the experiment"
             if round_ > total:
                 return 0, f"{total} rounds done"
             await council.ainvoke({"round": round_}, {"recursion_limit": 100})
-            if self.asked_to_stop:
+            if self.room.stopping:
                 return 130, "stopped after the deliberation"
             await experiments.ainvoke({"round": round_}, {"recursion_limit": 100})
             self._check_machine(round_)
@@ -228,10 +227,10 @@ def _signals(night: Night, task: asyncio.Task[object]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
     def interrupt() -> None:
-        if night.asked_to_stop:
+        if night.room.stopping:
             terminate(signal.SIGINT)
             return
-        night.asked_to_stop = True
+        night.room.stopping = True
         night.emit(Event("warning", "stopping after the experiment; press Ctrl-C again to stop at once"))
 
     def terminate(number: int) -> None:
