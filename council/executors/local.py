@@ -41,13 +41,9 @@ class LocalExecutor(Executor):
         return _measurement(found)
 
     async def smoke(self, source: str) -> Smoke:
-        with tempfile.TemporaryDirectory(prefix="council-smoke-") as folder:
-            file = Path(folder) / "train.py"
-            file.write_text(source, encoding="utf-8")
-            arguments = ["smoke", str(file), "--json"]
-            found, tail = await _lab(arguments, lambda _: None)
-            if _spoilt(found):  # once may be an accident of the machine
-                found, tail = await _lab(arguments, lambda _: None)
+        found, tail = await _smoke(source)
+        if _spoilt(found):  # once may be an accident of the machine
+            found, tail = await _smoke(source)
         if found is None or _spoilt(found):
             raise MachineFault(
                 f"the lab could not try a proposal: {(found or {}).get('reason') or tail or 'it said nothing'}",
@@ -58,6 +54,16 @@ class LocalExecutor(Executor):
         return Smoke(found.get("status") == "ok", f"{reason}\n{log}" if log else reason)
 
 
+async def _smoke(source: str) -> tuple[dict[str, Any] | None, str]:
+    try:
+        with tempfile.TemporaryDirectory(prefix="council-smoke-") as folder:
+            file = Path(folder) / "train.py"
+            file.write_text(source, encoding="utf-8")
+            return await _lab(["smoke", str(file), "--json"], lambda _: None)
+    except OSError as error:  # a full disk
+        return None, str(error)
+
+
 def _spoilt(found: Mapping[str, Any] | None) -> bool:
     """Whether the machine and not the code is at fault."""
     return found is None or found.get("status") == "void"
@@ -66,19 +72,22 @@ def _spoilt(found: Mapping[str, Any] | None) -> bool:
 async def _lab(arguments: list[str], progress: Progress) -> tuple[dict[str, Any] | None, str]:
     """Run the lab; (its JSON object or None, the last line of its other output). Cancelling kills it."""
     environment = {k: os.environ[k] for k in ENVIRONMENT if k in os.environ}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",  # the folder one stands in may hold another package named lab
-        "-m",
-        "lab",
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=environment,
-        start_new_session=True,  # Ctrl-C at the terminal reaches the council alone, which decides what it means
-        limit=LINE_LIMIT,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # the folder one stands in may hold another package named lab
+            "-m",
+            "lab",
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment,
+            start_new_session=True,  # Ctrl-C at the terminal reaches the council alone, which decides what it means
+            limit=LINE_LIMIT,
+        )
+    except OSError as error:  # no memory or no process left
+        return None, str(error)
     try:
         assert process.stdout and process.stderr
         output, tail = await asyncio.gather(process.stdout.read(), _follow(process.stderr, progress))
