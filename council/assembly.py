@@ -25,12 +25,11 @@ def members_of(config: Config, *, offline: bool) -> tuple[dict[str, Member], dic
         if offline and found.needs_network:
             absent[entry.name] = "needs the network, and the run is offline"
             continue
+        given = entry.arguments()
         try:
-            member = found(entry.name, **entry.options)
+            member = found(entry.name, **given)
         except TypeError as error:
-            raise ConfigError(
-                f"member {entry.name}: options {sorted(entry.options)} do not fit {entry.kind}: {error}"
-            ) from error
+            raise ConfigError(f"member {entry.name}: {sorted(given)} do not fit {entry.kind}: {error}") from error
         if reason := member.absent():
             absent[entry.name] = reason
         else:

@@ -3,30 +3,27 @@
 Why: a night that dies at round 40 of a typing error is lost, so every error is reported at once, before the start, with
 file, line, key, value and what is allowed. The file is read as YAML nodes (no tag runs, no alias expands) and checked
 by pydantic. How to extend: add a field with an `Allowed`, in the same change as the code that makes it work; a new rule
-is one more name in `RULES`; a third party's member is an entry point of `council.members` or a dotted path.
+is one more name in `RULES`; what a member may be given stands in `council/config_members.py`.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
+from council.config_members import Allowed, MemberConfig, Section, one_of
 from council.errors import ConfigError
 
-KINDS = ("random", "optuna", "textbook")
 RULES = ("borda",)
-"""The kinds of member that come with the council, and the rules that make a pick of the ballots."""
+"""The rules that make a pick of the ballots."""
 SIZE_LIMIT, DEPTH_LIMIT, SHOWN = 1_000_000, 20, 10
 """Most bytes of a file, deepest nesting in it, most errors reported at once."""
 
@@ -36,88 +33,40 @@ _LIST = "allowed: a list of at least one {name, kind}"
 _CORE = "tag:yaml.org,2002:"
 
 
-def known_kinds() -> tuple[str, ...]:
-    """The names a member's kind can have, third parties' included; nothing is imported to find out."""
-    return tuple(dict.fromkeys([*KINDS, *sorted(point.name for point in entry_points(group="council.members"))]))
-
-
-@dataclass(frozen=True)
-class Allowed:
-    """What a key may hold: a list of names, and what else passes; one text tells both when the value is refused."""
-
-    text: str = ""
-    names: Callable[[], tuple[str, ...]] = tuple
-    test: Callable[[Any], object] = lambda value: True
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], CoreSchema]) -> CoreSchema:
-        return core_schema.no_info_wrap_validator_function(self._check, handler(source))
-
-    def _check(self, value: Any, inner: Callable[[Any], Any]) -> Any:
-        with suppress(ValidationError):
-            checked = inner(value)
-            if checked in self.names() or (self.text and self.test(checked)):
-                return checked
-        raise PydanticCustomError("allowed", "{said}", {"said": self.describe(value)})
-
-    def describe(self, value: object) -> str:
-        meant = "".join(f". Did you mean {name}?" for name in difflib.get_close_matches(str(value), self.names(), 1))
-        return "allowed: " + ", ".join(part for part in (*self.names(), self.text) if part) + meant
-
-
-def _one_of(*names: str) -> Allowed:
-    return Allowed(names=lambda: names)
-
-
 _INSIDE = re.compile(r"(?!/|(.*/)?\.\.(/|$)).*\S.*").fullmatch
-_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*").fullmatch
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}").fullmatch
 _FILE = Allowed("the path of a file inside the repository", test=_INSIDE)
 _BUDGET = Allowed("auto, or seconds of training above 0, at most 86400")
-_WORD = Allowed("1 to 32 of a-z, 0-9, dot, dash and underscore, the first a letter or digit", test=_NAME)
-_KIND = Allowed("or a class as package.module:Class", known_kinds, _DOTTED)
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Lab(_Model):
+class Lab(Section):
     """How experiments are measured."""
 
-    dir: Annotated[str, _one_of("lab")] = "lab"
-    corpus: Annotated[str, _one_of("auto", "sympy")] = "auto"
+    dir: Annotated[str, one_of("lab")] = "lab"
+    corpus: Annotated[str, one_of("auto", "sympy")] = "auto"
     budget: Annotated[Literal["auto"] | Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)], _BUDGET] = "auto"
-    device: Annotated[str, _one_of("auto", "cpu", "cuda", "mps")] = "auto"
-    sandbox: Annotated[str, _one_of("auto", "none")] = "auto"
+    device: Annotated[str, one_of("auto", "cpu", "cuda", "mps")] = "auto"
+    sandbox: Annotated[str, one_of("auto", "none")] = "auto"
 
 
-class MemberConfig(_Model):
-    """One member as the file names it; `options` go to its kind."""
-
-    name: Annotated[str, _WORD]
-    kind: Annotated[str, _KIND]
-    options: Annotated[dict[str, JsonValue], Allowed("keys and values for this kind of member")] = {}
-
-
-class Judge(_Model):
+class Judge(Section):
     """How ballots become a pick."""
 
-    rule: Annotated[str, _one_of(*RULES)] = RULES[0]
+    rule: Annotated[str, one_of(*RULES)] = RULES[0]
 
 
-class Stop(_Model):
+class Stop(Section):
     """When a session ends."""
 
     rounds: Annotated[int, Field(ge=1, le=1_000_000), Allowed("a whole number of rounds, 1 to 1000000")] = 100
 
 
-class Executor(_Model):
+class Executor(Section):
     """Where experiments run."""
 
-    kind: Annotated[str, _one_of("local")] = "local"
+    kind: Annotated[str, one_of("local")] = "local"
 
 
-class Config(_Model):
+class Config(Section):
     """The whole of council.yaml."""
 
     program: Annotated[str, _FILE] = "program.md"
@@ -126,7 +75,7 @@ class Config(_Model):
     judge: Judge = Judge()
     stop: Stop = Stop()
     executor: Executor = Executor()
-    idle: Annotated[str, _one_of("wait")] = "wait"
+    idle: Annotated[str, one_of("wait")] = "wait"
 
     @field_validator("members")
     @classmethod
@@ -270,7 +219,7 @@ def _explain(error: ValidationError, reader: _Reader) -> dict[_Place, tuple[int,
         kind, place = problem["type"], problem["loc"] + tuple(*problem.get("ctx", {}).get("at", ()))
         shown = reader.shown.get(place) or _show(problem["input"])
         if kind == "extra_forbidden":
-            text = f"{_path(place)}: unknown key; {_one_of(*_keys(place[:-1])).describe(place[-1])}"
+            text = f"{_path(place)}: unknown key; {one_of(*_keys(place[:-1])).describe(place[-1])}"
         elif kind == "missing":
             text = f"{_path(place)} is missing"
         else:

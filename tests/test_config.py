@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from council import config as door
+from council import config_members as door
 from council.config import Config, load, to_public
 from council.errors import ConfigError
 
@@ -96,7 +96,10 @@ def test_kinds_of_third_parties_are_allowed_and_not_imported(tmp_path: Path, mon
     monkeypatch.setattr(door, "entry_points", lambda group: [Point()] if group == "council.members" else [])
     text = "members: [{name: a, kind: oracle}, {name: b, kind: 'not_installed.module:Thing'}]"
     assert [member.kind for member in load(write(tmp_path, text)).members] == ["oracle", "not_installed.module:Thing"]
-    assert "allowed: random, optuna, textbook, oracle" in complaints(tmp_path, "members: [{name: a, kind: orcale}]")[0]
+    assert (
+        "allowed: random, optuna, textbook, anthropic, openai, litellm, oracle"
+        in complaints(tmp_path, "members: [{name: a, kind: orcale}]")[0]
+    )
 
 
 def test_the_kinds_are_those_that_the_members_know() -> None:

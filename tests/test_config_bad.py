@@ -76,7 +76,20 @@ def test_a_wrong_key_or_value_names_line_key_value_and_what_is_allowed(tmp_path:
             "1: members[0].options: [1] is not allowed; allowed: keys and values",
         ),
         ('[{name: a, kind: random, options: {x: "\\ud800"}}]', "1: half a character is not allowed"),
-        ("[{name: a, kind: random, model: x}]", "1: members[0].model: unknown key; allowed: name, kind, options"),
+        (
+            "[{name: a, kind: random, model: x}]",
+            "1: members[0].model: 'x' is not allowed; a member of kind random takes no model",
+        ),
+        (
+            "[{name: a, kind: openai}]",
+            "1: members[0].kind: 'openai' is not allowed; a member of kind openai needs a model",
+        ),
+        ("[{name: a, kind: openai, model: m, price: {input: 1}}]", "1: members[0].price.output is missing"),
+        ("[{name: a, kind: openai, model: m, base_url: ftp://x}]", "1: members[0].base_url: 'ftp://x' is not allowed"),
+        (
+            "[{name: a, kind: openai, model: m, api_key_env: sk-ab-1}]",
+            "the name of an environment variable, not the key",
+        ),
         (
             "\n- {name: a, kind: random}\n- {name: a, kind: optuna}",
             "3: members[1].name: 'a' is not allowed; two members",

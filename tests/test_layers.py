@@ -19,11 +19,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS = (
     ("types", "errors", "events"),
-    ("config", "repo", "repo_start", "repo_text", "repo_worktree", "lock", "edit", "syntax", "tokens", "store"),
+    (
+        *("config", "config_members", "repo", "repo_start", "repo_text", "repo_worktree", "lock"),
+        *("edit", "syntax", "tokens", "redact", "store"),
+    ),
     ("members", "judge", "executors", "guard"),
     (
         *("records", "room", "brief", "proposing", "voting", "running", "settling"),
-        *("assembly", "baseline", "live", "audit"),
+        *("assembly", "baseline", "live", "audit", "calls", "spend"),
         *("deliberation", "experiment", "session", "plan", "replay", "resume"),
     ),
     ("views",),
@@ -47,7 +50,7 @@ DOORS = {
     "litellm": ("council/members/litellm.py",),
     "openai": ("council/members/openai.py",),
     "optuna": ("council/members/optuna.py",),
-    "pydantic": ("council/config.py",),
+    "pydantic": ("council/config.py", "council/config_members.py"),
     "ray": ("council/executors/ray.py",),
     "rich": ("council/ui/*",),
     "rustbpe": ("lab/tokenizer.py",),

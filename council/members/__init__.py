@@ -24,6 +24,9 @@ BUILTIN = {
     "random": "council.members.random:RandomMember",
     "optuna": "council.members.optuna:OptunaMember",
     "textbook": "council.members.textbook:TextbookMember",
+    "anthropic": "council.members.anthropic:AnthropicMember",
+    "openai": "council.members.openai:OpenAIMember",
+    "litellm": "council.members.litellm:LiteLLMMember",
 }
 """Short name → where the class is."""
 

@@ -12,9 +12,34 @@ session builds its members anew.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from council.types import Ballot, Brief, Critique, Proposal, Response, Slate, Turn
+
+if TYPE_CHECKING:
+    from council.members.provider import Reply
+
+
+class Recorder(Protocol):
+    """Where a member that pays for its answers writes every request before it is sent, and every reply before its use.
+
+    A turn may need several calls: `question` 1 is the step's own, 2 asks again after a reply that could not be read.
+    """
+
+    def stored(self, turn: Turn, question: int, model: str) -> Reply | None:
+        """The reply that an earlier run received to this question, so that nobody pays for it again."""
+
+    async def sent(
+        self, turn: Turn, question: int, provider: str, model: str, request: Mapping[str, Any], reserve_usd: float
+    ) -> int:
+        """Record a request about to be sent and set its price aside; raises Broke if there is no money for it."""
+
+    def answered(self, call: int, reply: Reply, cost_usd: float, seconds: float) -> Reply:
+        """Record what came back, secrets redacted, and return it as recorded."""
+
+    def left(self, call: int) -> None:
+        """The member stopped waiting for this call; without a reply it counts as spent."""
 
 
 class Member(ABC):
@@ -27,6 +52,7 @@ class Member(ABC):
     def __init__(self, name: str, *, model: str | None = None) -> None:
         self.name = name
         self.model = model
+        self.recorder: Recorder | None = None
 
     def absent(self) -> str | None:
         """Why this member cannot take part here (a missing key), or None if it can."""

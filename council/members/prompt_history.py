@@ -1,0 +1,134 @@
+"""What was tried, told so that the telling stays short and its beginning stays the same.
+
+What: `eras` tells everything before the present code was kept, one line per family and incumbent; `since` sums up the
+rounds on the present code that are more than ten back, one line per family; `recent` lists the last ten rounds. Why:
+providers charge a tenth for a prefix they have seen; `eras` changes only at a keep, so everything up to its end is such
+a prefix, and the night's hundredth prompt is hardly longer than its tenth. How to extend: a fact about one experiment
+goes into `_line`; watch the limits, which tests hold to 80 % of unchanged tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from council import tokens
+from council.members.prompt_text import one_line
+from council.types import FAMILIES, Past
+
+RECENT_ROUNDS = 10
+TITLE_TOKENS = (40, 28, 18, 10, 0)
+"""How many tokens of a title a line shows; the first length at which all fits is taken."""
+NOTHING = "Nothing yet."
+
+
+@dataclass(frozen=True)
+class Era:
+    """The experiments measured against one incumbent."""
+
+    name: str
+    tried: tuple[Past, ...]
+
+
+def split(history: Sequence[Past]) -> tuple[list[Era], list[Past]]:
+    """(finished eras, the edits tried on the present code). An era ends with the edit that was kept."""
+    done: list[Era] = []
+    name, tried = "the baseline", []
+    for past in history:
+        if past.role in ("baseline", "replicate", "closing"):
+            continue
+        tried.append(past)
+        if past.verdict == "keep":
+            done.append(Era(name, tuple(tried)))
+            name, tried = f"x{past.number}", []
+    return done, tried
+
+
+def eras(history: Sequence[Past], limit: int) -> str:
+    """Everything before the present code was kept, in at most `limit` tokens: the oldest eras merge first."""
+    done, _ = split(history)
+    if not done:
+        return NOTHING
+    for size in TITLE_TOKENS:
+        if tokens.count(text := _told(done, size)) <= limit:
+            return text
+    while len(done) > 1:
+        done = [Era("the codes before", done[0].tried + done[1].tried), *done[2:]]
+        if tokens.count(text := _told(done, 0)) <= limit:
+            return text
+    return tokens.clip(_told(done, 0), limit)
+
+
+def since(history: Sequence[Past], round_: int, limit: int) -> str:
+    """The edits tried on the present code more than ten rounds ago, by family, in at most `limit` tokens."""
+    _, tried = split(history)
+    older = [past for past in tried if past.round < round_ - RECENT_ROUNDS]
+    if not older:
+        return "Nothing but what the last ten rounds below show." if tried else NOTHING
+    for size in TITLE_TOKENS:
+        if tokens.count(text := "\n".join(_families(older, size))) <= limit:
+            return text
+    return tokens.clip(text, limit)
+
+
+def recent(history: Sequence[Past], round_: int, limit: int) -> str:
+    """Every experiment of the last ten rounds, in at most `limit` tokens: shorter titles first, then the oldest go."""
+    shown = [past for past in history if past.round >= round_ - RECENT_ROUNDS and past.role != "baseline"]
+    if not shown:
+        return NOTHING
+    for size in TITLE_TOKENS[:-1]:
+        if tokens.count(text := "\n".join(_line(past, size) for past in shown)) <= limit:
+            return text
+    while len(shown) > 1 and tokens.count(text) > limit:
+        shown = shown[1:]
+        text = "\n".join(_line(past, TITLE_TOKENS[-2]) for past in shown)
+    return tokens.clip(text, limit)
+
+
+def _told(done: Sequence[Era], size: int) -> str:
+    return "\n".join(line for era in done for line in (f"On {era.name}:", *_families(era.tried, size)))
+
+
+def _families(tried: Sequence[Past], size: int) -> list[str]:
+    groups: dict[str, list[Past]] = {}
+    for past in tried:
+        groups.setdefault(past.family if past.family in FAMILIES else "other", []).append(past)
+    return [_family(name, groups[name], size) for name in FAMILIES if name in groups]
+
+
+def _family(name: str, tried: Sequence[Past], size: int) -> str:
+    """`- schedule: 4 tried; kept +1.2 σ x7 "longer warmdown"; worst −0.8 σ; 1 failed`."""
+    measured = [past for past in tried if past.sigmas is not None]
+    kept = [past for past in tried if past.verdict == "keep"]
+    parts = [f"- {name}: {len(tried)} tried"]
+    if measured:
+        best = max(kept or measured, key=lambda past: past.sigmas or 0.0)
+        worst = min(measured, key=lambda past: past.sigmas or 0.0)
+        title = f' "{one_line(best.title, size)}"' if size else ""
+        word = f"{len(kept)} kept, best" if len(kept) > 1 else "kept" if kept else "best"
+        parts.append(f"{word} {_sigmas(best)} x{best.number}{title}")
+        if len(measured) > 1:
+            parts.append(f"worst {_sigmas(worst)}")
+    if failed := len(tried) - len(measured):
+        parts.append(f"{failed} failed")
+    return "; ".join(parts)
+
+
+def _line(past: Past, size: int) -> str:
+    """`- r57 x61 schedule, yours: −0.4 σ, discard: "longer warmdown"`."""
+    if past.role in ("replicate", "closing"):
+        ran = f"{past.bpb:.5f}" if past.bpb is not None else "failed"
+        return f"- r{past.round} x{past.number}: the same code on a fresh seed: {ran}"
+    head = f"- r{past.round} x{past.number} {past.family if past.family in FAMILIES else 'other'}"
+    if past.role in ("repair", "runner_up"):
+        head += f" ({past.role.replace('_', '-')})"
+    if past.mine:
+        head += ", yours"
+    said = [_sigmas(past) if past.sigmas is not None else "", past.verdict or "not measured"]
+    if past.bpb is None and past.reason:
+        said.append(one_line(past.reason.splitlines()[0] if past.reason.strip() else "", min(size, 16)))
+    return f'{head}: {", ".join(part for part in said if part)}: "{one_line(past.title, size)}"'
+
+
+def _sigmas(past: Past) -> str:
+    return f"{past.sigmas or 0.0:+.1f} σ".replace("-", "−")
