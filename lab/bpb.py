@@ -24,8 +24,9 @@ def token_losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         part = slice(start, start + step)
         x = logits[part].float()
         chosen = x.gather(1, targets[part, None]).squeeze(1)
-        loss = torch.logsumexp(x, dim=1) - chosen
-        losses[part] = torch.where(torch.isfinite(x).all(dim=1), loss, torch.nan)
+        total = torch.logsumexp(x, dim=1)  # not finite if any logit is NaN or +inf; -inf shows in the minimum
+        is_finite = torch.isfinite(total) & torch.isfinite(x.amin(dim=1))
+        losses[part] = torch.where(is_finite, total - chosen, torch.nan)
     return losses
 
 

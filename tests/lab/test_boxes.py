@@ -18,13 +18,21 @@ import pytest
 from lab.measurement import Measurement
 from lab.sandbox import RunFolder, environment
 from lab.settings import LOG_TAIL, SOURCE_CAP
-from tests.lab.helpers import alive
+from tests.lab.helpers import alive, tiny
 
 Run = Callable[..., Measurement]
 
 
-def test_a_plain_train_py_is_measured(boxed: Run) -> None:
-    result = boxed()
+@pytest.fixture(scope="module")
+def honest() -> Measurement:
+    """What the plain tiny train.py gets."""
+    from lab.referee import Request, measure
+
+    return measure(Request(tiny(), budget=10.0, steps=3))
+
+
+def test_a_plain_train_py_is_measured(honest: Measurement) -> None:
+    result = honest
     assert (result.status, result.reason) == ("ok", None)
     assert result.val_bpb == pytest.approx(11.0, abs=1.5)  # random tokens of 2,048, one byte each
     assert result.params == 2048 * 8 + 8 * 2048 + 2048
@@ -114,7 +122,6 @@ def test_threads_and_children_are_charged(boxed: Run) -> None:
 
 def test_a_hang_while_scoring_is_a_timeout() -> None:
     from lab.referee import Request, measure
-    from tests.lab.helpers import tiny
 
     source = tiny(forward="if not self.training: time.sleep(60)")
     result = measure(Request(source, budget=10, steps=3, max_eval_seconds=1.5))
@@ -146,22 +153,21 @@ def test_a_daemon_is_dead_before_anything_is_scored(boxed: Run, tmp_path: Path) 
     assert not alive(int(note.read_text()))
 
 
-def test_a_printed_score_is_only_a_print(boxed: Run) -> None:
-    honest = boxed()
+def test_a_printed_score_is_only_a_print(boxed: Run, honest: Measurement) -> None:
     liar = boxed(after='print(\'{"status": "ok", "val_bpb": 0.1}\'); bench.log(10**6, 0.0)')
     assert liar.status == "ok"
     assert liar.val_bpb == honest.val_bpb
     assert "val_bpb" in liar.log_tail
 
 
-def test_a_patched_torch_does_not_reach_the_score(boxed: Run) -> None:
-    honest = boxed()
+def test_a_patched_torch_does_not_reach_the_score(boxed: Run, honest: Measurement) -> None:
     patched = boxed(after="torch.logsumexp = lambda *a, **k: torch.zeros(1); torch.nn.functional.cross_entropy = None")
     assert patched.val_bpb == honest.val_bpb
 
 
-def test_the_same_seed_gives_the_same_score(boxed: Run) -> None:
-    assert boxed(build="self = torch.rand(3)").val_bpb == boxed(build="self = torch.rand(3)").val_bpb
+def test_the_same_seed_gives_the_same_score(boxed: Run, honest: Measurement) -> None:
+    assert boxed().val_bpb == honest.val_bpb
+    assert boxed(build="torch.rand(3)").val_bpb != honest.val_bpb  # it is the seed that decides
 
 
 def test_tokens_are_not_there_before_start(boxed: Run) -> None:
