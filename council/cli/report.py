@@ -27,7 +27,9 @@ FORMATS = ("html", "md", "json", "svg", "png")
 )
 @click.pass_context
 def command(ctx: click.Context, session: str | None, output: str | None, form: str | None) -> None:
-    """Write a session as one file: what happened, what was kept, what failed, what it cost.
+    """Write a session as one file: HTML, Markdown or a chart.
+
+    What happened, what was kept, what failed and why, what it cost, and how to repeat it.
 
     The HTML needs no network and no script, prints well, and is readable in the light and in the dark. Safe while a
     session runs: it only reads.

@@ -37,7 +37,9 @@ TOLD = 12
 @click.option("--from-worktree", is_flag=True, help="Start from train.py as it is, committed or not.")
 @click.option("--config", type=click.Path(dir_okay=False), metavar="FILE", help="[default: council.yaml of the lab]")
 @click.option(
-    "--display", type=click.Choice(["plain", "json", "none"]), default="plain", help="Lines, JSON lines, or nothing."
+    "--display",
+    type=click.Choice(["live", "plain", "json", "none"]),
+    help="A live view, lines, JSON lines, or nothing. [default: live on a terminal, else plain]",
 )
 @click.option(
     "--i-accept-unsandboxed", "unsandboxed", is_flag=True, help="Let edited code run with your rights. Read docs first."
@@ -53,7 +55,7 @@ def command(
     dry_run: bool,
     from_worktree: bool,
     config: str | None,
-    display: str,
+    display: str | None,
     unsandboxed: bool,
 ) -> None:
     """Run a session: propose, vote, measure, decide, round after round.
@@ -82,7 +84,10 @@ def command(
         from_worktree=from_worktree,
         accept_unsandboxed=unsandboxed,
     )
-    ctx.exit(_dry(request, display) if dry_run else _run(request, display))
+    from council.ui import default
+
+    shown = display or default()
+    ctx.exit(_dry(request, shown) if dry_run else _run(request, shown))
 
 
 def _dry(request: Request, display: str) -> int:
@@ -101,12 +106,14 @@ def _dry(request: Request, display: str) -> int:
 def _run(request: Request, display: str) -> int:
     from council import session
     from council.lock import holder
-    from council.ui import face, status
+    from council.ui import opened, status
 
-    if display == "plain" and holder(request.root / ".council" / "lock") is None:
+    told = display in ("live", "plain")
+    if told and holder(request.root / ".council" / "lock") is None:
         click.echo("\n".join([*status.plan(session.plan(request)), ""]), err=True)
-    ending = session.run(request, face(display))
-    if display == "plain":
+    with opened(display, database(request.root)) as emit:
+        ending = session.run(request, emit)
+    if told:
         _close(request.root, ending)
     return ending.exit_code
 

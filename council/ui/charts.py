@@ -2,7 +2,7 @@
 
 Why SVG text: it is inlined into pages and reports, takes their light or dark colours through CSS variables and prints
 well. Altair is imported when a chart is drawn, never before. `council/ui/svg.py` writes the labels and
-makes foreign text inert. How to extend: a new chart is a function that returns an Altair chart, and one that renders it.
+makes foreign text inert. How to extend: a new chart is a function that draws with Altair, and one that renders.
 """
 
 from __future__ import annotations
