@@ -23,6 +23,8 @@ COMMANDS = {
     "status": "Show how the running or last session stands.",
     "show": "Show one round: proposals, ballots, experiments, verdict.",
     "leaderboard": "Show the members by what they proposed and forecast.",
+    "search": "Find words in everything that members wrote.",
+    "export": "Write a session as data to stdout.",
     "report": "Write a session as one file: HTML, Markdown or a chart.",
     "audit": "Recompute everything and list what does not add up.",
 }

@@ -1,4 +1,4 @@
-"""The live block fits every terminal and says what the views say; the display prints each round once and harms nobody."""
+"""The live block fits every terminal and says what the views say; each round is told once; nobody is harmed."""
 
 from __future__ import annotations
 

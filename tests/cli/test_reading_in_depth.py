@@ -1,0 +1,155 @@
+"""Search, export, prompts, raw replies and logs: what is found, what it says, and that nothing in it acts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import unicodedata
+from contextlib import closing
+
+import pytest
+
+from council.errors import UsageError
+from council.store import Store
+from council.store.schema import TABLES
+from council.views import calls, export, search
+from tests.report.nights import write
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "hostile"])
+def deep(tmp_path_factory, request):
+    """A lab with a night of eight rounds and two sessions."""
+    folder = tmp_path_factory.mktemp("lab")
+    subprocess.run(["git", "init", "-q", str(folder)], check=True)
+    (folder / ".council").mkdir()
+    write(folder / ".council" / "council.db", rounds=8, name="first", hostile=request.param)
+    write(folder / ".council" / "council.db", rounds=3, name="second", seed=2, hostile=request.param)
+    return folder
+
+
+@pytest.fixture
+def store(deep):
+    with closing(Store(deep / ".council" / "council.db", read_only=True)) as found:
+        yield found
+
+
+def acts(text: str) -> list[str]:
+    """Characters that do anything but be seen."""
+    return [c for c in text if c != "\n" and unicodedata.category(c) in ("Cc", "Cf")]
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "piece"),
+    [
+        ("curvature early", "proposal", "«curvature» is low «early»"),
+        ("schedule changes", "answer", "the «schedule» is what «changes»"),
+        ("noise gain", "critique", "the «gain» may be within the «noise»"),
+        ("within occurs SEARCH", None, ""),
+        ("occurs", "check", "block 1 «occurs» 0 times"),
+        ("memory", None, ""),
+        ('"ranking names"', None, ""),
+        ("NameError", "verdict", "«NameError»"),
+        ("'A first'", None, ""),
+        ('"rank A"', "reply", "I «rank A» first"),
+        ("CURVATURE", "reply", "«curvature»"),
+        ("100%", None, ""),
+    ],
+)
+def test_search_finds_words_wherever_members_wrote_them(store, text, source, piece):
+    hits = search.read(store, text, "first", 500)
+    told = {hit.source: str(hit.as_json()["snippet"]) for hit in reversed(hits)}
+    assert (source in told and piece in told[source]) if source else source is None
+
+
+def test_search_tells_the_session_round_and_member(store):
+    hit = next(h for h in search.read(store, "low early") if h.source == "proposal")
+    assert (hit.session, hit.round) == ("second", 3) and hit.member
+    assert {h.session for h in search.read(store, "curvature", "first", 500)} == {"first"}
+
+
+@pytest.mark.parametrize("text", ['"', "'", "*", "NEAR(", "a AND", "text:", "%", "''--", "()"])
+def test_no_query_breaks_the_search(store, text):
+    try:
+        search.read(store, text)
+    except UsageError as error:
+        assert "no word" in error.message
+
+
+def test_a_per_cent_sign_is_no_wildcard(store):
+    assert search.read(store, "low%early") == ()
+
+
+def test_search_on_the_command_line(deep, council):
+    found = council(deep, "search", "curvature", "--limit", "4")
+    assert found.exit_code == 0 and found.stdout.count("«curvature»") == 4 and acts(found.stdout) == []
+    assert all(len(line) <= 170 for line in found.stdout.splitlines())
+    rows = json.loads(council(deep, "search", "curvature", "--session", "first", "--json").stdout)
+    assert {row["session"] for row in rows} == {"first"} and len(rows) == 30
+    assert council(deep, "search", "zebra").exit_code == 1
+    assert council(deep, "search", "x", "--session", "none").exit_code == 2
+
+
+def test_prompts_show_what_was_asked_and_what_came_back(deep, council):
+    told = council(deep, "show", "3", "--session", "first", "--prompts")
+    assert "Round 3, step propose. The best is 1.8." in told.stdout and "I propose:" in told.stdout
+    assert "claude-opus, ok, 9,000 tokens in (7,000 cached)" in " ".join(told.stdout.split())
+    assert acts(told.stdout) == []
+
+
+def test_raw_shows_one_members_wire(deep, council):
+    told = council(deep, "show", "3", "--session", "first", "--raw", "opus")
+    assert '"choices"' in told.stdout and "gpt-large" not in told.stdout and told.stdout.isascii()
+    assert council(deep, "show", "3", "--raw", "nobody").exit_code == 2
+    rows = json.loads(council(deep, "show", "3", "--session", "first", "--raw", "opus", "--json").stdout)
+    assert {row["member"] for row in rows} == {"opus"} and rows[0]["request"]["messages"]
+
+
+def test_log_shows_the_end_of_each_log_and_the_losses(deep, council):
+    told = council(deep, "show", "6", "--session", "first", "--log").stdout
+    assert "x8 trial, 100 losses from 6.200 to 2.201" in told and "Traceback: NameError" in told and acts(told) == []
+    assert len(json.loads(council(deep, "show", "0", "--session", "first", "--log", "--json").stdout)) == 2
+
+
+def test_show_refuses_two_things_at_once(deep, council):
+    assert council(deep, "show", "1", "--diff", "--log").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("request_", "messages"),
+    [
+        ({"messages": [{"role": "user", "content": "a"}]}, [("user", "a")]),
+        ({"system": "s", "messages": [{"role": "user", "content": [{"text": "a"}, {"text": "b"}]}]},
+         [("system", "s"), ("user", "a\nb")]),
+        ({"instructions": "s", "input": "a"}, [("system", "s"), ("user", "a")]),
+        ("odd", [("request", '"odd"')]),
+    ],
+)  # fmt: skip
+def test_messages_are_read_from_every_shape_of_request(request_, messages):
+    empty = dict.fromkeys(calls.Call.__dataclass_fields__)
+    assert calls.Call(**{**empty, "request": request_}).messages() == messages  # type: ignore[arg-type]
+
+
+def test_export_holds_every_row_of_one_session_and_no_other(deep, council, store):
+    rows = [json.loads(line) for line in council(deep, "export", "--session", "first").stdout.splitlines()]
+    assert {row["session"] for row in rows if "session" in row} == {1}
+    count = sum(next(store.query(f"SELECT count(*) AS n FROM [{t}] WHERE session = 1"))["n"]
+                for t in TABLES if t not in ("sessions", "replies"))  # fmt: skip
+    replies = sum(row["table"] == "replies" for row in rows)
+    assert len(rows) == count + replies + 1 and replies > 50
+    assert next(row for row in rows if row["table"] == "sessions")["config"]["judge"] == {"rule": "borda"}
+
+
+def test_export_reads_past_one_chunk(deep, store, monkeypatch):
+    whole = list(export.rows(store, "first"))
+    monkeypatch.setattr(export, "CHUNK", 7)
+    assert list(export.rows(store, "first")) == whole
+
+
+def test_the_csv_has_a_line_per_experiment_and_no_formula(deep, council, store):
+    rows = list(csv.DictReader(io.StringIO(council(deep, "export", "--session", "first", "--format", "csv").stdout)))
+    assert [int(row["number"]) for row in rows] == list(range(1, 11)) and rows[7]["verdict"] == "crash"
+    members = [row["member"] for row in rows] + [row["title"] for row in rows]
+    assert not [text for text in members if text[:1] in tuple("=+-@|")]
+    assert acts("".join("".join(row.values()) for row in rows)) == []
