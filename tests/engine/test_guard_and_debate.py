@@ -22,30 +22,37 @@ def checks(lab, member):
     return [(rows[c["proposal"]], c["valid"], c["reason"]) for c in lab.rows("checks") if c["proposal"] in rows]
 
 
-@pytest.mark.parametrize(
-    ("edit", "reason"),
-    [
-        (MISSING, "does not occur; the nearest region is:\n"),
-        (Edit(blocks=(Block("GAIN", "LOSS"),)), "occurs 3 times"),
-        (Edit(whole="def build(:\n"), "does not parse: line 1"),
-        (Edit(whole="def build(bench): ...\n"), "does not define train"),
-        (Edit(whole="import torch\ntorch.manual_seed(1)\ndef build(b): ...\ndef train(m, b): ...\n"), "line 2 seeds"),
-        (Edit(whole="x = 1\n", path="lab/bpb.py"), "only lab/train.py may change"),
-        (Edit(), "SEARCH/REPLACE blocks or one whole file"),
-        (Edit(blocks=(Block("WIDTH = 64", "WIDTH = 65"),)), "the smoke says no"),
-    ],
+REFUSED = (
+    (MISSING, "does not occur; the nearest region is:\n"),
+    (Edit(blocks=(Block("GAIN", "LOSS"),)), "occurs 3 times"),
+    (Edit(whole="def build(:\n"), "does not parse: line 1"),
+    (Edit(whole="def build(bench): ...\n"), "does not define train"),
+    (Edit(whole="import torch\ntorch.manual_seed(1)\ndef build(b): ...\ndef train(m, b): ...\n"), "line 2 seeds"),
+    (Edit(whole="x = 1\n", path="lab/bpb.py"), "only lab/train.py may change"),
+    (Edit(), "SEARCH/REPLACE blocks or one whole file"),
+    (Edit(blocks=(Block("WIDTH = 64", "WIDTH = 65"),)), "the smoke says no"),
+    (Edit(whole="x = 1\n" * 20_000), "the limit is 65536"),
 )
-def test_an_invalid_edit_goes_back_to_its_author_once_with_the_exact_reason_and_is_then_out(night, edit, reason):
+
+
+def test_an_invalid_edit_goes_back_to_its_author_once_with_the_exact_reason_and_is_then_out(night):
     executor = FakeExecutor(refuse=lambda source: "the smoke says no" if "WIDTH = 65" in source else "")
-    bad = with_edit(edit)
-    again = with_edit(Edit(whole="def build(bench):\n    return 1 +\n"))
-    lab = night(ann={"propose": bad, "repair": again}, bob={"propose": change(GAIN=1)}, executor=executor)
+    authors = {
+        f"m{n}": {
+            "propose": with_edit(edit),
+            "repair": with_edit(Edit(whole=f"def build{n}(bench):\n    return 1 +\n")),
+        }
+        for n, (edit, _) in enumerate(REFUSED)
+    }
+    lab = night(bob={"propose": change(GAIN=1)}, **authors, executor=executor)
     lab.run()
-    ((_, old, told, turn),) = lab.members[0].turns("repair")
-    assert old.edit == edit and reason in told and turn.complaint == told
-    first, second = checks(lab, "ann")
-    assert first == ("propose", 0, told) and second[:2] == ("repair", 0)
-    assert lab.rows("proposals", step="repair")[0]["replaces"] == lab.rows("proposals", member="ann")[0]["id"]
+    for author, (edit, reason) in zip(lab.members[1:], REFUSED, strict=True):
+        ((_, old, told, turn),) = author.turns("repair")
+        assert old.edit == edit and reason in told and turn.complaint == told
+        first, second = checks(lab, author.name)
+        assert first == ("propose", 0, told) and second[:2] == ("repair", 0)
+        one, two = lab.rows("proposals", member=author.name)
+        assert (two["step"], two["replaces"]) == ("repair", one["id"])
     assert lab.one("tallies")["ranking"] == [lab.one("proposals", member="bob")["id"]]
 
 

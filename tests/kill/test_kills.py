@@ -96,7 +96,7 @@ def test_a_run_killed_at_moments_uniform_over_it_goes_on(tmp_path):
     chance, began = random.Random(7), time.monotonic()
     finish(make(tmp_path / "undisturbed", rounds=2))
     length = time.monotonic() - began
-    for trial in range(12):
+    for trial in range(6):
         lab = make(tmp_path / f"lab-{trial}", rounds=2)
         for _ in range(3):
             run = lab.start()
