@@ -91,8 +91,9 @@ class Carried:
 class State:
     """Everything the rule remembers. Arrays are never written to.
 
-    `precision` P (K×K), `weighted` q (K), `prior` is P before any settlement; `running` per judge; `features` (M×K)
-    sums and `proposals` (M) counts of phi over each member's proposals; `settled` counts settlements.
+    `precision` P (K×K), `weighted` q (K), `prior` and `prior_weighted` the same before any settlement; `running` per
+    judge; `features` (M×K) sums and `proposals` (M) counts of phi over each member's proposals; `settled` counts
+    settlements.
     """
 
     judges: tuple[str, ...]
@@ -100,6 +101,7 @@ class State:
     precision: Array
     weighted: Array
     prior: Array
+    prior_weighted: Array
     running: tuple[Running, ...]
     features: Array
     proposals: tuple[int, ...]
@@ -109,7 +111,7 @@ class State:
         """Equal in every number."""
         if not isinstance(other, State):
             return NotImplemented
-        arrays = ("precision", "weighted", "prior", "features")
+        arrays = ("precision", "weighted", "prior", "prior_weighted", "features")
         rest = ("judges", "members", "running", "proposals", "settled")
         return all(np.array_equal(getattr(self, a), getattr(other, a)) for a in arrays) and all(
             getattr(self, a) == getattr(other, a) for a in rest
@@ -157,16 +159,8 @@ def start(judges: Iterable[str], members: Iterable[str], carried: Carried | None
     if carried is not None:
         _overwrite(mean, cov, js, ms, carried)
     precision = np.linalg.inv(cov)
-    return State(
-        js,
-        ms,
-        precision,
-        precision @ mean,
-        precision,
-        (Running(),) * len(js),
-        np.zeros((len(ms), size)),
-        (0,) * len(ms),
-    )
+    q, none = precision @ mean, np.zeros((len(ms), size))
+    return State(js, ms, precision, q, precision, q, (Running(),) * len(js), none, (0,) * len(ms))
 
 
 def _overwrite(mean: Array, cov: Array, judges: tuple[str, ...], members: tuple[str, ...], carried: Carried) -> None:

@@ -26,7 +26,7 @@ RANKED: dict[str, Tally] = {"borda": borda.tally, "schulze": schulze.tally}
 
 
 def by_forecast(slates: Slates, ballots: Ballots) -> dict[int, float]:
-    """The rule `forecast` on a first round, on the same ballots; every fourth proposal has an author who votes."""
+    """The rule `forecast` on a first round, on the same ballots; one outsider wrote all the proposals."""
     ids = sorted({p for labels in slates.values() for p in labels.values()})
     cast = [Forecast(j, slates[j][k], p, False) for j, b in ballots.items() for k, p in b.forecasts.items()]
     state = forecast.start(slates, ["author"])

@@ -121,10 +121,31 @@ def test_the_interval_of_the_sum_knows_the_covariance() -> None:
     assert found.total.high - found.total.low == pytest.approx(2 * 1.645 * math.sqrt(variance))
 
 
-def test_before_any_settlement_judges_are_not_said_to_help_by_more_than_the_prior() -> None:
+def test_before_any_settlement_the_sceptic_is_not_convinced_where_the_prior_is() -> None:
     found = reputation.judges(forecast.start(NAMES, NAMES))
     assert found.total.value == pytest.approx(0.5)
     assert found.total.value - found.total.low == pytest.approx(1.645 * 0.15 * math.sqrt(3))
+    assert found.helping and not found.shown
+    assert found.sceptic.value == pytest.approx(0, abs=1e-12)
+
+
+def test_the_sceptic_is_a_rule_that_started_without_hope() -> None:
+    state = judged_state(80, (0.6, 0.4))
+    precision = np.linalg.inv(np.diag([1.0, 0.15**2, 0.15**2, 0.09, 0.09, 0.09]))
+    assert np.allclose(precision, state.prior)
+    weighted = (
+        state.weighted
+        - state.prior @ np.array([-0.5, 0.25, 0.25, 0, 0, 0])
+        + precision @ np.array([-0.5, 0, 0, 0, 0, 0])
+    )
+    assert reputation.judges(state).sceptic.value == pytest.approx(
+        np.linalg.solve(state.precision, weighted)[1:3].sum()
+    )
+    assert reputation.judges(state).shown
+
+
+def test_the_sceptic_rarely_believes_in_useless_judges() -> None:
+    assert sum(reputation.judges(judged_state(60, (0.0, 0.0), seed)).shown for seed in range(100)) <= 10
 
 
 def test_brier_stands_beside_that_of_the_base_rate() -> None:
