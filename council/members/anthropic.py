@@ -57,8 +57,8 @@ class AnthropicProvider(Provider):
         found = Gathered()
         stop = ""
         try:
+            client = await self.client()
             async with asyncio.timeout(seconds):
-                client = await self.client()
                 stream = await client.messages.create(**_split(self.public(request)), stream=True, timeout=seconds)
                 found.fields["request_id"] = stream.response.headers.get("request-id") or ""
                 async for event in stream:

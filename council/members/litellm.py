@@ -85,8 +85,8 @@ class LiteLLMProvider(Provider):
         found = Gathered()
         stop = ""
         try:
+            library = await self.client()
             async with asyncio.timeout(seconds):
-                library = await self.client()
                 stream = await library.acompletion(
                     **self.public(request),
                     stream=True,

@@ -58,12 +58,13 @@ class OpenAIProvider(Provider):
         found = Gathered()
         stop = ""
         try:
+            client = await self.client()
             async with asyncio.timeout(seconds):
-                client = await self.client()
                 stream = await client.responses.create(**_split(self.public(request)), stream=True, timeout=seconds)
                 found.fields["request_id"] = stream.response.headers.get("x-request-id") or ""
                 async for event in stream:
-                    stop = _take(event, found) or stop
+                    said = _take(event, found)
+                    stop = stop if stop == "refusal" else said or stop
         except Exception as error:
             raise failure_of(error, found.reply()) from None
         return finished(found.reply(), stop)

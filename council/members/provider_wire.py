@@ -64,6 +64,8 @@ def finished(reply: Reply, stop: str) -> Reply:
         raise Truncated(f"the reply stops at the limit of tokens ({reply.tokens_out} written)", reply=reply)
     if stop in ("refusal", "content_filter"):
         raise Declined(f"the provider stopped the reply: {stop}", reply=reply)
+    if not stop and not reply.text and not reply.raw:
+        raise Malformed("what came back is no reply of this kind of provider", reply=reply)
     if not stop:
         raise Broken("the stream ended before the reply was complete", reply=reply)
     if not reply.text.strip():
@@ -101,20 +103,20 @@ def failure_of(error: BaseException, so_far: Reply | None = None) -> Failure:
             seen.reply = seen.reply or so_far
             return seen
     names = " ".join(kind.__name__ for seen in _chain(error) for kind in type(seen).__mro__)
-    said = f"{type(error).__name__}: {' '.join(str(error).split())[:SAID_LIMIT]}"
+    said = f"{type(error).__name__}: {' '.join(str(error).split())[:SAID_LIMIT]}".removesuffix(": ")
     status = next((s for e in _chain(error) if isinstance(s := getattr(e, "status_code", None), int)), None)
     # litellm gives a status to faults that never had one, and wraps a reset in a 500
     if "ContentPolicy" in names or "content_filter" in said or "content_policy" in said:
         return Declined(said, reply=so_far)
     if "Timeout" in names and status in (None, 408):
-        return TooSlow(said, reply=so_far)
+        return TooSlow(f"no whole reply in time ({said})", reply=so_far)
     if "JSONDecodeError" in names or "ValidationError" in names or "UnicodeDecodeError" in names:
         return Malformed(said, reply=so_far)
     if "ConnectError" in names or "ConnectionRefused" in names:
         return Unreached(said)
     if any(word in names for word in ("ConnectionError", "RemoteProtocolError", "ReadError", "ClientPayloadError")):
         return Broken(said, reply=so_far)
-    if status is None:
+    if status is None or status < 400:  # an error inside a stream that began well
         status = _status_in(error)
     return _by_status(status, said, so_far, retry_after(error))
 

@@ -16,7 +16,7 @@ from typing import Any
 from council.errors import BadReply, Refused
 from council.members.replies_ballot import ballot
 from council.members.replies_edit import Found, find_edit, has_edit
-from council.members.replies_text import as_json, number, prose_of, refuses, tidy
+from council.members.replies_text import as_json, number, refuses, tidy
 from council.types import FAMILIES, TITLE_LIMIT, Critique, Proposal, Response
 
 __all__ = ["ballot", "critiques", "proposal", "response"]
@@ -82,7 +82,8 @@ def response(text: str, source: str, old: Proposal) -> Response | None:
         said = str((data or {}).get("answer") or _fields(text).get("answer") or text)
         return Response(said.strip())
     revised = proposal(text, source, old)
-    fields = _texts(data) if data else _fields(prose_of(text))
+    found = None if data else find_edit(text, source)
+    fields = _texts(data) if data else _fields(found.prose if found else text)
     return Response(fields.get("answer", "").strip() or "I revised it.", revised)
 
 
@@ -108,8 +109,8 @@ def critiques(text: str, labels: Sequence[str]) -> tuple[Critique, ...]:
 
 def _line_comments(text: str, known: dict[str, str]) -> list[tuple[str, str]]:
     heads = [match for match in _COMMENT.finditer(text) if (match[1] or match[2]).upper() in known]
-    ends = [match.start() for match in heads[1:]] + [len(text)]
-    return [(m[1] or m[2], text[m.end() : end]) for m, end in zip(heads, ends, strict=True)]
+    ends = [*(match.start() for match in heads[1:]), len(text)]
+    return [(m[1] or m[2], text[m.end() : end]) for m, end in zip(heads, ends, strict=False)]
 
 
 def _json_comments(text: str) -> list[tuple[str, str]]:
@@ -156,7 +157,7 @@ def _fields(prose: str) -> dict[str, str]:
     """The labelled fields outside the edit; a field runs to the next one. The last of a name counts."""
     found = {name.lower(): value.strip() for name, value in _TAG.findall(prose)}
     heads = list(_FIELD.finditer(prose))
-    for match, end in zip(heads, [m.start() for m in heads[1:]] + [len(prose)], strict=True):
+    for match, end in zip(heads, [*(m.start() for m in heads[1:]), len(prose)], strict=False):
         name = (match[1] or match[3]).lower()
         name = SYNONYMS.get(name, name)
         first = (match[2] or "").strip()

@@ -19,7 +19,7 @@ Pairs = list[tuple[str, float | None]]
 
 _LINE = re.compile(
     r"^[\s>|*_#-]*(?:(?:rank\s*)?#?(?P<place>\d{1,3})\s*(?:[.):|]|st\b|nd\b|rd\b|th\b|\s)[\s|*_-]*)?"
-    r"(?:(?:proposal|label|option|candidate)\s+)?[*_`\"'\[(<]*(?P<label>[A-Za-z]{1,3})[*_`\"'\])>]*(?P<gap>[\s|:=,;–—>*_`-]+)"
+    r"(?:(?:proposal|label|option|candidate)\s+)?[*_`\"'\[(<]*(?P<label>[A-Za-z]{1,3})[*_`\"'\])>]*(?P<gap>(?:[\s|:=,;–—>*_`]|-(?!\d))+)"
     r"(?:\(?\s*(?:forecast|probability|prob|p|f|confidence|chance)\s*[:=]?\s*)?"
     r"(?P<said>[*_`(]*(?:[-−]?\d{1,3}(?:[.,]\d+)?|[.,]\d+)\s*%?)(?P<rest>.*)$",
     re.IGNORECASE,

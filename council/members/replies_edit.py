@@ -23,6 +23,7 @@ _MIDDLE = re.compile(r"^[ \t]*={5,9}[ \t]*$", re.MULTILINE)
 _CLOSE = re.compile(r"^[ \t]*>{5,9}(?:[ \t]*\S[^\n]*)?$", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})([^\n`]*)$", re.MULTILINE)
 _PATH = re.compile(r"[\w.@~/\\-]*[\w-]\.(?:py|md|txt|toml|ya?ml|json|sh|cfg|lock|db|ini)\b")
+_NAMED = re.compile(r"^[ \t>*#`]*(?:[Ff]ile: *)?(?:\./)?(?:lab/)?train\.py[ \t*`:]*$\n?", re.MULTILINE)
 _HUNK = re.compile(r"^@@(?:[^@\n]*@@)?.*$")
 _WHOLE = re.compile(r"^def (build|train)\b", re.MULTILINE)
 _LEFT_OUT = re.compile(
@@ -80,7 +81,7 @@ def _from_markers(text: str) -> tuple[list[Block], str]:
         _check_path(number, _path_before(before, start[2] or ""))
         search, replace = text[start.end() + 1 : middle.start()], text[middle.end() + 1 : close.start()]
         blocks.append(_dedented(Block(_unfenced(search), _unfenced(replace)), start[1]))
-        prose.append(before)
+        prose.append(_NAMED.sub("", before))
         at = close.end()
     return blocks, "".join([*prose, text[at:]])
 

@@ -20,10 +20,12 @@ def fit(block: Block, source: str) -> Block:
     """The block as it applies to `source`, or unchanged if no single place can be meant."""
     if not block.search.strip():
         return block
-    for candidate in (block, _unended(block)):
+    bare = _unended(block)
+    for candidate in (block, bare):
         if source.count(candidate.search) == 1:
             return candidate
-    return next((found for way in _ways() if (found := way(block, source)) is not None), block)
+    found = next((found for way in _ways() if (found := way(block, source)) is not None), None)
+    return found or (bare if bare.search in source else block)
 
 
 def _ways() -> Iterator[Callable[[Block, str], Block | None]]:

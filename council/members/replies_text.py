@@ -39,12 +39,6 @@ def tidy(text: str) -> str:
     return text
 
 
-def prose_of(text: str) -> str:
-    """A reply without its fenced blocks and SEARCH/REPLACE blocks."""
-    text = re.sub(r"^[ \t]*<{5,9}.*?^[ \t]*>{5,9}[^\n]*$", "", text, flags=re.DOTALL | re.MULTILINE)
-    return _FENCED.sub("", text)
-
-
 def as_json(text: str) -> dict[str, Any] | None:
     """The JSON object that a reply is, or holds in a fence; a list becomes {"items": list}. None if there is none."""
     tries = [text.strip()] + [match[2].strip() for match in _FENCED.finditer(text)]
