@@ -15,6 +15,8 @@ from importlib.resources import files
 
 from council import tokens
 
+TEXT_LIMIT = 200_000
+"""Characters of a member's text that are looked at."""
 LINE_LIMIT = 600
 """Longest quoted line, in characters; train.py itself is never cut."""
 _FIELD = re.compile(r"\{\{(\w+)\}\}")
@@ -40,7 +42,9 @@ def plain(text: str) -> str:
 
 def quoted(text: str, most: int | None = None) -> str:
     """A text as quoted lines, of at most about `most` tokens."""
-    lines = [line if len(line) <= LINE_LIMIT else line[:LINE_LIMIT] + "…" for line in plain(text).split("\n")]
+    lines = [
+        line if len(line) <= LINE_LIMIT else line[:LINE_LIMIT] + "…" for line in plain(text[:TEXT_LIMIT]).split("\n")
+    ]
     body = "\n".join(lines).strip("\n")
     if most is not None:
         body = tokens.clip(body, most, "\n… (shortened)")
@@ -49,7 +53,7 @@ def quoted(text: str, most: int | None = None) -> str:
 
 def tail_quoted(text: str, most: int) -> str:
     """The same for a log, whose end says more than its beginning."""
-    lines = plain(text).strip("\n").split("\n")
+    lines = plain(text[-TEXT_LIMIT:]).strip("\n").split("\n")
     kept: list[str] = []
     left = most
     for line in reversed(lines):
@@ -64,7 +68,7 @@ def tail_quoted(text: str, most: int) -> str:
 
 def one_line(text: str, most: int) -> str:
     """A text on one line, of at most about `most` tokens, without what could close a quotation."""
-    flat = " ".join(plain(text).split()).replace("`", "'").replace("|", "/")
+    flat = " ".join(plain(text[:LINE_LIMIT]).split()).replace("`", "'").replace("|", "/")
     return tokens.clip(flat, most)
 
 

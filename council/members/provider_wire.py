@@ -161,9 +161,8 @@ def retry_after(error: BaseException) -> float | None:
             getattr(getattr(seen, "response", None), "headers", None),
         ):
             for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-                value = headers.get(name) if headers else None
                 try:
-                    return max(0.0, float(value) * scale) if value else None
-                except ValueError:
-                    continue  # a date: the back-off of our own will do
+                    return max(0.0, float(headers[name]) * scale)
+                except (KeyError, TypeError, ValueError):
+                    continue  # missing, or a date: the back-off of our own will do
     return None

@@ -215,7 +215,8 @@ def test_applying_the_edit_between_two_texts_gives_the_second(a: str, b: str) ->
 def test_any_complete_ballot_is_read_as_meant(order: list[str], cents: list[int], form: str) -> None:
     chances = sorted((c / 100 for c in cents), reverse=True)
     lines = [
-        form.format(i=i, l=l, p=p, c=round(p * 100)) for i, (l, p) in enumerate(zip(order, chances, strict=True), 1)
+        form.format(i=i, l=name, p=p, c=round(p * 100))
+        for i, (name, p) in enumerate(zip(order, chances, strict=True), 1)
     ]
     found = replies.ballot("\n".join(["Some thoughts about A.", "", "BALLOT", *lines]), ["A", "B", "C", "D"])
     assert list(found.ranking) == order

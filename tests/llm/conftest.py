@@ -1,0 +1,44 @@
+"""Members of all three kinds against the loopback provider, without waiting between tries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from council.members import llm_ask, load
+from council.members.llm import LLMMember
+from council.testing.loopback import Loopback
+
+MODELS = {"anthropic": "claude-test", "openai": "gpt-test", "litellm": "openai/some-model"}
+KEY = "sk-test-0123456789abcdef0123456789"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llm_ask, "FIRST_PAUSE", 0.01)
+    for name in ("ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "ANTHROPIC_AUTH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def loopback() -> Iterator[Loopback]:
+    with Loopback() as provider:
+        yield provider
+
+
+@pytest.fixture
+def member(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> Callable[..., LLMMember]:
+    """`member(kind)` is a member of that kind whose provider is the loopback one."""
+
+    def make(kind: str, name: str = "ann", **more: Any) -> LLMMember:
+        monkeypatch.setenv("TEST_KEY", KEY)
+        given = {"model": MODELS[kind], "price": {"input": 1.0, "output": 2.0}, "timeout": 20, **more}
+        made = load(kind)(name, base_url=loopback.url, api_key_env="TEST_KEY", **given)
+        assert isinstance(made, LLMMember)
+        return made
+
+    return make
