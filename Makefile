@@ -33,7 +33,7 @@ test-all: .venv/.ready  ## every test
 	$(PY) -m pytest -m '' $(ARGS)
 
 kills: .venv/.ready  ## the tests that kill a run and resume it
-	$(PY) -m pytest -m kill $(ARGS)
+	$(PY) -m pytest -m "kill and not slow" $(ARGS)
 
 lint: .venv/.ready  ## ruff and mypy
 	$(PY) -m ruff check .

@@ -29,6 +29,8 @@ DIM = 128  # width of the residual stream, channels
 HEAD_DIM = 64  # channels per attention head
 MLP_RATIO = 4  # hidden width of the MLP, in units of DIM
 VALUE_EMBEDDING_EVERY = 2  # every n-th block, counted from the last, mixes token embeddings into its values
+KEY_SHIFT = 1.0  # how much of the previous position's key is added to each key
+SMEAR = 0.5  # how much of the previous token's embedding is added to each embedding
 ROPE_BASE = 10000.0  # longest wavelength of the rotary position embedding, in positions
 SOFTCAP = 0.0  # logits are squashed smoothly into ±SOFTCAP; 0 leaves them alone
 
@@ -76,6 +78,8 @@ ON_CUDA = {
     "MUON_MOMENTUM": 0.95,
     "WEIGHT_DECAY": 0.2,
     "SOFTCAP": 15.0,
+    "KEY_SHIFT": 0.0,
+    "SMEAR": 0.0,
 }
 
 _HERE = {name: value for name, value in globals().items() if name.isupper() and name != "ON_CUDA"}
@@ -93,6 +97,11 @@ def settings(device: str) -> SimpleNamespace:
 def norm(x: Tensor) -> Tensor:
     """RMSNorm without a learnable scale."""
     return F.rms_norm(x, (x.size(-1),))
+
+
+def before(x: Tensor) -> Tensor:
+    """x [B, T, ...] moved one position on: what stood before each position, zero before the first."""
+    return torch.cat([torch.zeros_like(x[:, :1]), x[:, :-1]], dim=1)
 
 
 def rotary_table(seq_len: int, head_dim: int, base: float) -> tuple[Tensor, Tensor]:
@@ -123,6 +132,7 @@ class Attention(nn.Module):
     def __init__(self, h: SimpleNamespace, mixes: bool) -> None:
         super().__init__()
         self.head_dim = h.HEAD_DIM
+        self.key_shift = h.KEY_SHIFT
         self.query = nn.Linear(h.DIM, h.DIM, bias=False)
         self.key = nn.Linear(h.DIM, h.DIM, bias=False)
         self.value = nn.Linear(h.DIM, h.DIM, bias=False)
@@ -136,6 +146,7 @@ class Attention(nn.Module):
         q, k, v = (f(x).view(B, T, -1, self.head_dim) for f in (self.query, self.key, self.value))
         if value_embedding is not None:
             v = v + self.value_gate.type_as(v)[:, None] * value_embedding.view_as(v)
+        k = k + self.key_shift * before(k)  # lets one layer find what followed the same token earlier
         q, k = norm(rotate(q, cos, sin)), norm(rotate(k, cos, sin))
         y = attend(*(z.transpose(1, 2) for z in (q, k, v)))
         return self.out(y.transpose(1, 2).reshape(B, T, D))
@@ -172,6 +183,7 @@ class GPT(nn.Module):
     def __init__(self, h: SimpleNamespace, vocab_size: int, seq_len: int) -> None:
         super().__init__()
         self.softcap = h.SOFTCAP
+        self.smear = h.SMEAR
         self.embedding = nn.Embedding(vocab_size, h.DIM)
         mixes = [(h.DEPTH - 1 - i) % h.VALUE_EMBEDDING_EVERY == 0 for i in range(h.DEPTH)]
         self.value_embeddings = nn.ModuleDict(
@@ -204,7 +216,8 @@ class GPT(nn.Module):
         with torch.autocast(idx.device.type, dtype=torch.bfloat16):
             T = idx.size(1)
             cos, sin = self.cos[:, :T], self.sin[:, :T]
-            x = x0 = norm(self.embedding(idx))
+            x = norm(self.embedding(idx))
+            x = x0 = x + self.smear * before(x)
             for i, block in enumerate(self.blocks):
                 x = self.residual_scale[i] * x + self.input_scale[i] * x0
                 value_embedding = self.value_embeddings[str(i)](idx) if block.attention.mixes else None
