@@ -25,6 +25,7 @@ COMMANDS = {
     "leaderboard": "Show the members by what they proposed and forecast.",
     "search": "Find words in everything that members wrote.",
     "export": "Write a session as data to stdout.",
+    "serve": "Show all sessions as web pages on this machine.",
     "report": "Write a session as one file: HTML, Markdown or a chart.",
     "audit": "Recompute everything and list what does not add up.",
 }

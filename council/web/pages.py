@@ -1,0 +1,175 @@
+"""What each page shows: a view of the store in, the template's context and the JSON of the same page out.
+
+Every function takes the store, what the address asks and the reader (for charts); it runs on a thread of its own and
+computes nothing that a view does not. How to extend: a new page is a function here or in `more_pages.py`, a template
+of that name, and a line in `routes.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from council.errors import UsageError
+from council.ui import charts
+from council.views import calls, debate, leaderboard, night, rounds, sentences, sessions, staircase, status, watch
+from council.views import round as round_view
+from council.views.round import Round
+
+if TYPE_CHECKING:
+    from council.store import Store
+    from council.web.reader import Reader
+
+LAST = 12
+"""Rounds on the overview."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What an address asks. `session` is None unless it names one, so that `/` follows the last."""
+
+    args: Mapping[str, str]
+    path: str = "/"
+
+    @property
+    def session(self) -> str | None:
+        """The session the address names."""
+        return self.args.get("session") or None
+
+    def number(self, name: str, default: int = 0) -> int:
+        """A whole number of the address. Raises UsageError for anything else."""
+        text = self.args.get(name) or str(default)
+        if not (text.isascii() and text.isdigit() and len(text) < 12):
+            raise UsageError(f"{name} must be a whole number, not {text[:40]!r}")
+        return int(text)
+
+    def url(self, path: str, **params: object) -> str:
+        """An address in the same session."""
+        named = {"session": self.session, **params}
+        query = urlencode({k: v for k, v in named.items() if v not in (None, "")})
+        return f"{path}?{query}" if query else path
+
+    def again(self, **params: object) -> str:
+        """This address with other parameters; None drops one."""
+        return self.url(self.path, **{**self.args, **params})
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: the context of its template, and what its `.json` holds."""
+
+    context: Mapping[str, Any]
+    json: object = field(default=None)
+
+
+def overview(store: Store, ask: Ask, reader: Reader) -> Page:
+    """Big numbers, what happened, the staircase, the running step, the last rounds, the members."""
+    found = night_of(store, ask)
+    name = found.status.session
+    last = rounds.read(store, rounds.Asked(), name)
+    context = {
+        "night": found,
+        "book": found.status.booked,
+        "said": night.summary(found),
+        "chart": stairs(reader, found.staircase, ask),
+        "last": last.lines[:LAST],
+        "seats": watch.read(store, name).seats,
+        "running": found.status.running,
+    }
+    return Page(context, found.as_json())
+
+
+def night_of(store: Store, ask: Ask) -> night.Night:
+    """The session of the address in full."""
+    return night.read(store, ask.session)
+
+
+def stairs(reader: Reader, found: staircase.Staircase, ask: Ask) -> str:
+    """The staircase with a link behind each run, drawn anew only when it has changed."""
+    if not found.runs:
+        return ""
+    key = ("stairs", found.session, ask.session, len(found.runs), found.runs[-1].kind, len(found.bookings))
+    return reader.chart(key, lambda: charts.staircase(found, lambda n: ask.url(f"/round/{n}"), width=1140, height=310))
+
+
+def rounds_page(store: Store, ask: Ask, reader: Reader) -> Page:
+    """The list of rounds; everything that was asked stands in the address."""
+    asked = rounds.Asked(
+        verdict=ask.args.get("verdict", ""),
+        member=ask.args.get("member", ""),
+        text=ask.args.get("q", "")[:200],
+        sort=ask.args.get("sort", "round"),
+        down=ask.args.get("dir", "down") != "up",
+        page=max(1, ask.number("page", 1)),
+    )
+    found = rounds.read(store, asked, ask.session)
+    return Page({"asked": asked, "found": found, "verdicts": rounds.VERDICTS}, found.as_json())
+
+
+def round_page(store: Store, ask: Ask, reader: Reader) -> Page:
+    """One round in full."""
+    number = round_view.number(store, ask.args.get("round", "last"), ask.session)
+    found = round_view.read(store, number, ask.session)
+    threads, scores = debate.threads(store, number, ask.session), debate.settled(store, number, ask.session)
+    last = sessions.last_round(store, sessions.find(store, ask.session)["id"]) or 0
+    made = calls.read(store, number, ask.session)
+    ran = next((p for p in reversed(found.proposals) if p.run is not None), found.proposal(found.pick))
+    context = {
+        "round": found,
+        "sign": sentences.sign(found),
+        "said": sentences.verdict(found),
+        "matrix": matrix(found),
+        "threads": [t for t in threads if len(t.entries) > 1],
+        "scores": scores,
+        "calls": made,
+        "logs": {log.number: log for log in calls.logs(store, number, ask.session)},
+        "ran": ran,
+        "before": number - 1 if number else None,
+        "after": number + 1 if number < last else None,
+    }
+    return Page(context, {**found.as_json(), **debate.as_json(threads, scores)})
+
+
+def matrix(found: Round) -> dict[str, Any]:
+    """The ballots as a table: a row per judge; per letter its place, its forecast and where it was shown."""
+    labels = [p.label for p in found.proposals if any(p.label in (*b.shown, *b.recused) for b in found.ballots)]
+    rows = []
+    for ballot in found.ballots:
+        cells = []
+        for label in labels:
+            ranked = ballot.ranking is not None and label in ballot.ranking
+            cells.append(
+                {
+                    "own": label in ballot.recused,
+                    "place": ballot.ranking.index(label) + 1 if ranked and ballot.ranking else None,
+                    "shown": ballot.shown.index(label) + 1 if label in ballot.shown else None,
+                    "p": ballot.forecasts.get(label),
+                }
+            )
+        rows.append({"judge": ballot.member, "cells": cells, "none": ballot.ranking is None})
+    return {"labels": labels, "rows": rows}
+
+
+def members_page(store: Store, ask: Ask, reader: Reader) -> Page:
+    """The leaderboard of one session, or of all that compare."""
+    pooled = ask.args.get("pool") == "all"
+    name = None if pooled else sessions.find(store, ask.session)["name"]
+    found = leaderboard.read(store, name)
+    return Page({"board": found, "pooled": pooled}, found.as_json())
+
+
+def live_page(store: Store, ask: Ask, reader: Reader) -> Page:
+    """A few words for pages that follow a running session: has anything changed, and what is going on."""
+    session = sessions.find(store, ask.session)
+    now = reader.now() if session["name"] == status.newest(store) else None
+    found = {"seq": watch.changed(store), "session": session["name"], "running": now is not None, "now": now_text(now)}
+    return Page({}, found)
+
+
+def now_text(now: dict[str, Any] | None) -> str:
+    """What the live file says, in one line."""
+    from council.ui.plain import from_live
+
+    return from_live(now) if now else ""

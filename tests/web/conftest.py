@@ -1,0 +1,105 @@
+"""A lab with nights behind a real server on a free port, and a real browser where there is one."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.report.nights import write
+
+CHROMIUM = next((p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None)
+
+
+@dataclass
+class Served:
+    """A running server; `home` is the `.council` it reads."""
+
+    home: Path
+    url: str
+
+
+def serve(home: Path) -> Iterator[Served]:
+    """A server over `home` for the length of a block."""
+    import uvicorn
+
+    from council.web.server import application, listen
+
+    socket = listen("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(application(home), log_level="error", lifespan="on"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+    thread.start()
+    yield Served(home, f"http://127.0.0.1:{socket.getsockname()[1]}")
+    server.should_exit = True
+    thread.join(10)
+
+
+def lab(folder: Path) -> Path:
+    """`.council` in an empty folder."""
+    (folder / ".council").mkdir(parents=True)
+    return folder / ".council"
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory) -> Iterator[Served]:
+    """Two nights, the last one of 60 rounds."""
+    home = lab(tmp_path_factory.mktemp("plain"))
+    write(home / "council.db", rounds=8, name="first", seed=3)
+    write(home / "council.db", rounds=60, name="2026-11-20")
+    yield from serve(home)
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory) -> Iterator[Served]:
+    """A night whose members attack the reader."""
+    home = lab(tmp_path_factory.mktemp("hostile"))
+    write(home / "council.db", rounds=20, hostile=True)
+    yield from serve(home)
+
+
+@pytest.fixture
+def blank(tmp_path) -> Iterator[Served]:
+    """A lab in which nothing has run."""
+    yield from serve(lab(tmp_path))
+
+
+@dataclass
+class Seen:
+    """What a browser page did: errors on its console, requests that left the machine, dialogs."""
+
+    errors: list[str] = field(default_factory=list)
+    away: list[str] = field(default_factory=list)
+    dialogs: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium; skips where Playwright or a browser is missing."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with playwright.sync_playwright() as found:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+        made = found.chromium.launch(executable_path=CHROMIUM, headless=True, args=flags)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def page(browser):
+    """`page.seen` is checked at the end: nothing on the console, nothing away, no dialog."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    made, seen = context.new_page(), Seen()
+    made.on("console", lambda m: seen.errors.append(m.text) if m.type in ("error", "warning") else None)
+    made.on("pageerror", lambda error: seen.errors.append(str(error)))
+    made.on("dialog", lambda d: (seen.dialogs.append(d.message), d.dismiss()))
+    local = ("http://127.0.0.1:", "data:", "file:///tmp", "file:///private", "file:///var")
+    made.on("request", lambda r: None if r.url.startswith(local) else seen.away.append(r.url))
+    made.seen = seen
+    yield made
+    context.close()
+    assert (seen.errors, seen.away, seen.dialogs) == ([], [], [])
