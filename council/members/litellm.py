@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from council import tokens
 from council.members.llm import LLMMember
-from council.members.provider import Provider, Reply, Request
+from council.members.provider import Clients, Provider, Reply, Request
 from council.members.provider_wire import Gathered, cap_response, failure_of, finished
 
 KEYS = {
@@ -30,6 +31,8 @@ KEYS = {
 KEYLESS = ("ollama", "ollama_chat", "lm_studio", "hosted_vllm", "llamafile")
 OWN_CREDENTIALS = ("vertex_ai", "bedrock")
 """Providers whose credentials litellm finds itself; the variable only says whether they are there."""
+OWN_PATHS = ("gemini", "vertex_ai", "bedrock", "azure", "azure_ai", "cohere", "replicate", "watsonx", "sagemaker")
+"""Providers whose addresses do not end in /v1."""
 MARKS_CACHE = ("anthropic/", "openrouter/anthropic/", "bedrock/", "vertex_ai/claude")
 
 
@@ -37,6 +40,11 @@ class LiteLLMProvider(Provider):
     """One chat completion at a time."""
 
     kind = "litellm"
+    shared: ClassVar[Clients] = {}
+
+    def __init__(self, *, api_key: str | None, base_url: str | None = None) -> None:
+        super().__init__(api_key=api_key, base_url=base_url)
+        self._clients = self.shared  # the library keeps its sessions in globals, so all members share one
 
     def connect(self) -> Any:
         os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
@@ -78,8 +86,8 @@ class LiteLLMProvider(Provider):
         base, provider = self.base_url.rstrip("/"), model.partition("/")[0]
         if provider in ("anthropic", "ollama", "ollama_chat"):
             return base.removesuffix("/v1")
-        speaks_openai = provider in ("openai", "hosted_vllm", "lm_studio", "llamafile") or "/" not in model
-        return f"{base}/v1" if speaks_openai and "/v" not in base.split("://", 1)[1] else base
+        bare = not urlsplit(base).path and provider not in OWN_PATHS
+        return f"{base}/v1" if bare else base
 
     async def complete(self, request: Request, seconds: float) -> Reply:
         found = Gathered()

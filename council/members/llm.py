@@ -18,7 +18,7 @@ from council.errors import BadReply
 from council.members import prompt, replies
 from council.members.base import Member
 from council.members.llm_ask import Asker
-from council.members.provider import Failure, Provider, Request, Truncated
+from council.members.provider import Failure, Provider, Reply, Request, Truncated
 from council.members.provider_price import Facts, Price, facts_of, known_price
 from council.types import Ballot, Brief, Critique, Proposal, Response, Slate, Turn
 
@@ -27,6 +27,8 @@ T = TypeVar("T")
 TIMEOUT = 280.0
 """Seconds for one question, retries included; two of them fit into the time a step gives a member."""
 MAX_TOKENS, MAX_TOKENS_REASONING = 16_000, 32_000
+PING_TOKENS = 16
+"""The least that every provider accepts as a limit."""
 WINDOW_MARGIN = 0.85
 """Share of a model's window that prompt and answer may fill by our count of tokens."""
 QUOTED_ANSWER = 24_000
@@ -64,7 +66,8 @@ class LLMMember(Member):
         self.base_url = base_url
         self.api_key_env = api_key_env
         self.facts: Facts = facts_of(model, price)
-        default = MAX_TOKENS if reasoning in (None, "none", "minimal", "low") else MAX_TOKENS_REASONING
+        self.effort = reasoning if reasoning is not None or not self.facts.thinks else "medium"
+        default = MAX_TOKENS if self.effort in (None, "none", "minimal", "low") else MAX_TOKENS_REASONING
         self.max_tokens = max_tokens or min(default, self.facts.output)
         self.temperature = temperature
         self.timeout = timeout or TIMEOUT
@@ -133,6 +136,15 @@ class LLMMember(Member):
         `others` is how many proposals a slate has; each is taken to be as long as a usual one.
         """
         return prompt.estimate(self, brief, others, TYPICAL_ANSWER, TYPICAL_THINKING)
+
+    async def ping(self) -> Reply:
+        """The shortest reply the model gives, to see that key, name and address are right. Raises a Failure."""
+        door = self.provider(api_key=self.key(), base_url=self.base_url)
+        question = Request(self.model_name, "Answer with one word.", "", "Say OK.", PING_TOKENS, options=self.options)
+        try:
+            return await door.complete(question, min(self.timeout, 60.0))
+        except Truncated as failure:
+            return failure.reply or Reply("")
 
     def _room(self) -> int:
         """Tokens a prompt may have in this model's window."""

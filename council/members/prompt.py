@@ -109,8 +109,7 @@ def estimate(
     price, first = member.price(), propose(brief, 10**9)
     stable = tokens.count(first.system) + tokens.count(first.prefix)
     tail, slate = tokens.count(first.tail), others * USUAL_ENTRY
-    effort = member.reasoning
-    thought = thinking.get(effort, 0) if isinstance(effort, str) else (effort or 0)
+    thought = thinking.get(member.effort, 0) if isinstance(member.effort, str) else (member.effort or 0)
     total = 0.0
     for step, written in answers.items():
         prompt = tail + (slate if step in ("critique", "rank") else 0)
@@ -160,7 +159,12 @@ def _assembled(brief: Brief, history: float, task: str) -> Prompt:
         hits=brief.hits,
         rate=f"{brief.base_rate:.2f}",
     )
-    return Prompt(system, prefix, standing + task)
+    return Prompt(system, _sendable(prefix), _sendable(standing + task))
+
+
+def _sendable(text: str) -> str:
+    """A text that any provider can be sent: halves of characters, as broken files hold them, become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 @cache

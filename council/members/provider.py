@@ -30,6 +30,8 @@ from typing import Any, ClassVar
 from council.errors import BadReply, MemberError, Refused
 from council.types import Miss
 
+Clients = dict[asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
+
 
 @dataclass(frozen=True)
 class Request:
@@ -161,7 +163,7 @@ class Provider(ABC):
     def __init__(self, *, api_key: str | None, base_url: str | None = None) -> None:
         self.api_key = api_key
         self.base_url = base_url
-        self._clients: dict[int, tuple[asyncio.AbstractEventLoop, Any]] = {}
+        self._clients: Clients = {}
 
     @abstractmethod
     def public(self, request: Request) -> dict[str, Any]:
@@ -176,8 +178,13 @@ class Provider(ABC):
         """A new client of the library, with its own retries off. May take seconds: it imports the library."""
 
     async def client(self) -> Any:
-        """The client of the running loop, made at its first use without holding up other members."""
+        """The client of the running loop, made once at its first use without holding up other members."""
         loop = asyncio.get_running_loop()
-        if id(loop) not in self._clients or self._clients[id(loop)][0] is not loop:
-            self._clients = {id(loop): (loop, await asyncio.to_thread(self.connect))}
-        return self._clients[id(loop)][1]
+        if loop not in self._clients:
+            self._clients.clear()  # clients of a loop that is gone
+            self._clients[loop] = asyncio.ensure_future(asyncio.to_thread(self.connect))
+        try:
+            return await asyncio.shield(self._clients[loop])
+        except ImportError:
+            self._clients.clear()
+            raise

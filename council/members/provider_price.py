@@ -57,11 +57,15 @@ class Price:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a model. `price` is None where nobody says; `adaptive` thinkers choose how long they think."""
+    """What is known of a model. `price` is None where nobody says.
+
+    One that `thinks` writes more than it shows, unless told not to; `adaptive` thinkers take an effort, not a budget.
+    """
 
     price: Price | None
     window: int = DEFAULT_WINDOW
     output: int = DEFAULT_OUTPUT
+    thinks: bool = False
     adaptive: bool = False
     listed: bool = False
 
@@ -74,7 +78,8 @@ def facts_of(model: str, given: Mapping[str, float] | None = None) -> Facts:
         return Facts(price)
     output = int(found.get("max_output_tokens") or found.get("max_tokens") or DEFAULT_OUTPUT)
     window = int(found.get("max_input_tokens") or DEFAULT_WINDOW)
-    return Facts(price, window, output, bool(found.get("supports_adaptive_thinking")), listed=True)
+    thinks, adaptive = bool(found.get("supports_reasoning")), bool(found.get("supports_adaptive_thinking"))
+    return Facts(price, window, output, thinks, adaptive, listed=True)
 
 
 def known_price(name: str, model: str, facts: Facts) -> Price:

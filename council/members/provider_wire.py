@@ -160,6 +160,8 @@ def retry_after(error: BaseException) -> float | None:
             getattr(seen, "litellm_response_headers", None),
             getattr(getattr(seen, "response", None), "headers", None),
         ):
+            if headers is None:
+                continue
             for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
                 try:
                     return max(0.0, float(headers[name]) * scale)

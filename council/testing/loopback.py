@@ -77,7 +77,7 @@ class Loopback:
     """The server. `brain` answers what no scripted reply is left for; `delay` is seconds before each answer."""
 
     replies: Iterable[str | Fault] = ()
-    brain: Callable[[Asked], str | Fault] = field(default=lambda asked: answer(asked.text))
+    brain: Callable[[Asked], str | Fault] = field(default=lambda asked: answer(asked.text, asked.model))
     delay: float = 0.0
     port: int = 0
     asked: list[Asked] = field(default_factory=list)

@@ -2,7 +2,7 @@
 
 What: `answer` takes all text of a request and returns a proposal that changes one constant, comments, an answer, or a
 ballot over the labels it saw. Why: whole nights can run without a model. How to extend: a step of the council is a
-branch on its heading in `prompts/`. Its choices depend on the text alone, so the same prompt gets the same answer.
+branch on its heading in `prompts/`. Its choices depend on text and model alone.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.25, 1.5, 1.75, 2.0)
 TUNED = ("_LR", "MOMENTUM", "DECAY", "WARM", "INIT", "BETA", "BASE", "FINAL", "SOFTCAP", "EPS")
 
 
-def answer(text: str) -> str:
-    """What a member would say to this prompt."""
+def answer(text: str, model: str = "") -> str:
+    """What this model would say to this prompt."""
     turns = TURN.findall(text)
-    chance = random.Random(hashlib.sha256(text.encode("utf-8", "replace")).digest())
+    chance = random.Random(hashlib.sha256(f"{model}\n{text}".encode("utf-8", "replace")).digest())
     if not turns:
         return "OK"
     labels = list(dict.fromkeys(LABEL.findall(text)))

@@ -31,8 +31,8 @@ def loopback() -> Iterator[Loopback]:
 
 
 @pytest.fixture
-def member(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> Callable[..., LLMMember]:
-    """`member(kind)` is a member of that kind whose provider is the loopback one."""
+def member_of(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> Callable[..., LLMMember]:
+    """`member_of(kind)` is a member of that kind whose provider is the loopback one."""
 
     def make(kind: str, name: str = "ann", **more: Any) -> LLMMember:
         monkeypatch.setenv("TEST_KEY", KEY)
@@ -42,3 +42,9 @@ def member(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
         return made
 
     return make
+
+
+@pytest.fixture
+def member(member_of: Callable[..., LLMMember]) -> Callable[..., LLMMember]:
+    """The same under a shorter name."""
+    return member_of

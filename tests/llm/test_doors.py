@@ -10,6 +10,7 @@ import pytest
 
 from council import edit
 from council.errors import BadReply, MemberError, Refused
+from council.members import provider_wire
 from council.members.llm import LLMMember
 from council.members.provider import Failure, Request
 from council.testing.contracts import brief_of, slate_of, turn_of
@@ -109,6 +110,43 @@ def test_an_unreadable_reply_goes_back_once_with_the_complaint(kind: str, member
     loopback.script.extend(["Nonsense.", "More nonsense."])
     with pytest.raises(BadReply, match="could not be read"):
         asyncio.run(member(kind).propose(brief_of(), turn_of("propose", 1)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bytes_that_drip_end_before_the_deadline(
+    kind: str, member: Make, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider_wire, "DRIP_SECONDS", 0.4)
+    loopback.brain = lambda seen: Fault("drip", seconds=0.02)
+    started = time.monotonic()
+    with pytest.raises(MemberError, match="drips"):
+        asyncio.run(member(kind, timeout=60).propose(brief_of(), turn_of("propose", 1)))
+    assert time.monotonic() - started < 15
+
+
+def test_the_same_door_asks_many_at_once(member: Make, loopback: Loopback) -> None:
+    members = [member(kind, name=f"m{n}") for n, kind in enumerate(KINDS * 4)]
+
+    async def ask() -> list[object]:
+        return await asyncio.gather(*(one.propose(brief_of(), turn_of("propose", 1)) for one in members))
+
+    assert all(asyncio.run(ask())) and len(loopback.asked) == 12
+
+
+@pytest.mark.parametrize("model", ["xai/grok-4.7", "deepseek/deepseek-v4-pro", "anthropic/claude-opus-5", "mistral/m"])
+def test_litellm_reaches_an_address_of_ones_own_for_any_provider(model: str, member: Make, loopback: Loopback) -> None:
+    assert asyncio.run(member("litellm", model=model).propose(brief_of(), turn_of("propose", 1))) is not None
+    assert loopback.asked[0].model == model.partition("/")[2]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_ping_is_the_shortest_call(kind: str, member: Make, loopback: Loopback) -> None:
+    assert asyncio.run(member(kind).ping()).text == "OK"
+    loopback.script.append(Fault("truncated", text="O"))
+    assert asyncio.run(member(kind).ping()).text == "O"
+    loopback.script.append(Fault("401"))
+    with pytest.raises(Failure):
+        asyncio.run(member(kind).ping())
 
 
 def test_a_refusal_in_words_is_not_asked_again(member: Make, loopback: Loopback) -> None:
