@@ -12,6 +12,8 @@ import pytest
 
 from tests.report.nights import write
 
+DESK = {"width": 1280, "height": 900}
+LOCAL = ("http://127.0.0.1:", "data:", "file://", "about:")
 CHROMIUM = next((p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None)
 
 
@@ -89,17 +91,26 @@ def browser():
         made.close()
 
 
-@pytest.fixture
-def page(browser):
-    """`page.seen` is checked at the end: nothing on the console, nothing away, no dialog."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    made, seen = context.new_page(), Seen()
+@pytest.fixture(scope="session")
+def tab(browser):
+    """One page of the browser for all tests: opening one costs more than using it."""
+    made, seen = browser.new_page(viewport=DESK), Seen()
     made.on("console", lambda m: seen.errors.append(m.text) if m.type in ("error", "warning") else None)
     made.on("pageerror", lambda error: seen.errors.append(str(error)))
     made.on("dialog", lambda d: (seen.dialogs.append(d.message), d.dismiss()))
-    local = ("http://127.0.0.1:", "data:", "file:///tmp", "file:///private", "file:///var")
-    made.on("request", lambda r: None if r.url.startswith(local) else seen.away.append(r.url))
-    made.seen = seen
+    made.on("request", lambda r: None if r.url.startswith(LOCAL) else seen.away.append(r.url))
+    return made, seen
+
+
+@pytest.fixture
+def page(tab):
+    """A page of which is checked at the end: nothing on the console, nothing away, no dialog."""
+    made, seen = tab
+    made.set_viewport_size(DESK)
+    made.emulate_media(color_scheme="light")
     yield made
-    context.close()
-    assert (seen.errors, seen.away, seen.dialogs) == ([], [], [])
+    made.goto("about:blank")
+    told = (list(seen.errors), list(seen.away), list(seen.dialogs))
+    for found in (seen.errors, seen.away, seen.dialogs):
+        found.clear()
+    assert told == ([], [], [])

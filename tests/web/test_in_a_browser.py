@@ -47,7 +47,7 @@ def test_each_page_opens_quietly_and_says_what_it_should(page, plain, path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/rounds", "/round/1", "/round/6", "/members", "/search?q=curvature", "/call?id=1", "/sessions",
+    "path", ["/", "/rounds", "/round/1", "/round/6", "/members", "/search?q=cookie", "/call?id=1", "/sessions",
              "/council/proposals?_facet=title", "/council/proposals/1", "/council/replies", "/council/members"]
 )  # fmt: skip
 def test_a_hostile_night_is_inert_in_the_browser(page, hostile, path):
@@ -121,7 +121,8 @@ def test_dark_and_light_differ_and_both_can_be_read(page, plain):
 
 def test_images_of_charts_arrive(page, plain):
     page.goto(plain.url + "/member?name=opus")
-    page.wait_for_function("[...document.images].length == 2 && [...document.images].every(i => i.naturalWidth > 0)")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("[...document.images].map(i => i.naturalWidth > 0)") == [True, True]
 
 
 def test_an_empty_lab_says_how_to_begin_and_fills_by_itself(page, blank):
@@ -138,7 +139,7 @@ def test_a_page_follows_a_session_that_writes(page, tmp_path):
     home = lab(tmp_path)
     nights.write(home / "council.db", rounds=3, ended=False)
     lock = os.open(home / "lock", os.O_CREAT | os.O_RDWR)
-    os.write(lock, f"{os.getpid()}\n".encode())
+    os.write(lock, f"pid {os.getpid()}\n".encode())
     fcntl.flock(lock, fcntl.LOCK_EX)
     (home / "live.json").write_text(
         json.dumps(
@@ -154,11 +155,11 @@ def test_a_page_follows_a_session_that_writes(page, tmp_path):
             writer = nights.Writer(store, nights.random.Random(1), 1, base, tuple(nights.MODELS), number=last)
             writer.book = nights.books.start(base, [1.8, 1.8], writer.sigma**2)
             nights.play(writer, 4)
-        page.wait_for_function("document.querySelectorAll('tbody tr').length == 4", timeout=15000)
+        page.locator("tbody tr").nth(3).wait_for(timeout=15000)
         page.goto(served.url + "/")
         assert "x6 trial: <b>bold</b>" in page.locator("#now").inner_text()
         fcntl.flock(lock, fcntl.LOCK_UN)
-        page.wait_for_function("document.getElementById('pulse').hidden", timeout=15000)
+        page.locator("#pulse").wait_for(state="hidden", timeout=15000)
     os.close(lock)
 
 
