@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from council import redact
 from council.errors import Broke
+from council.members.base import Member
+from council.members.llm_resting import failed_rounds, resting_until
 from council.members.provider import Reply
 from council.store import Row, Store, now
 from council.types import Turn
@@ -38,13 +40,18 @@ AND json_extract(c.request, '$.question') = ? ORDER BY c.turn DESC
 
 
 class Calls:
-    """The calls of one session. `cap` is the most it may spend, None for no cap; `variables` hold keys."""
+    """The calls of one session, and the recorder of its members. `cap` is the most it may spend, None for no cap."""
 
-    def __init__(self, store: Store, session: int, *, cap: float | None = None, variables: Iterable[str] = ()) -> None:
+    def __init__(
+        self, store: Store, session: int, members: Mapping[str, Member] | None = None, *, cap: float | None = None
+    ) -> None:
         self.store = store
         self.session = session
         self.cap = cap
-        self.values = tuple(v for name in variables if (v := os.environ.get(name, "").strip()))
+        present = tuple((members or {}).values())
+        self.values = tuple(v for m in present for name in m.secrets() if (v := os.environ.get(name, "").strip()))
+        for member in present:
+            member.recorder = self
         self.live: dict[int, float] = {}
         self._changed = asyncio.Event()
 
@@ -133,6 +140,14 @@ class Calls:
     def _settle(self, call: int) -> None:
         if self.live.pop(call, None) is not None:
             self._changed.set()
+
+
+def resting(store: Store, session: int, member: str, round_: int) -> int:
+    """Up to which round a member rests, as the rows before `round_` say; it rests in `round_` if that is not less."""
+    failed = failed_rounds(store.rows("outcomes", session=session, member=member), member)
+    delivered = {row["round"] for row in store.rows("proposals", session=session, member=member)}
+    delivered |= {row["round"] for row in store.rows("ballots", session=session, judge=member)}
+    return resting_until({r for r in failed if r < round_}, {r for r in delivered if r < round_})
 
 
 def _reply(row: Row) -> Reply:

@@ -58,6 +58,10 @@ class Member(ABC):
         """Why this member cannot take part here (a missing key), or None if it can."""
         return None
 
+    def secrets(self) -> tuple[str, ...]:
+        """The environment variables that hold its keys: their values are never recorded."""
+        return ()
+
     @abstractmethod
     async def propose(self, brief: Brief, turn: Turn) -> Proposal | None:
         """One edit of `brief.source`, or None to abstain."""

@@ -83,6 +83,9 @@ class LLMMember(Member):
         found = os.environ.get(self.variable(), "").strip() if self.variable() else ""
         return found or ("none" if self.base_url or not self.variable() else None)
 
+    def secrets(self) -> tuple[str, ...]:
+        return (self.variable(),) if self.variable() else ()
+
     def absent(self) -> str | None:
         """Why it cannot take part. Raises ConfigError for a model whose price nobody knows."""
         needed = self.api_key_env or (self.key_variable and not self.base_url)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from council import redact, spend
-from council.calls import Calls
+from council.calls import Calls, resting
 from council.errors import Broke, ConfigError
 from council.members import load
 from council.members.llm import LLMMember
@@ -80,7 +80,7 @@ def test_a_local_model_needs_no_key() -> None:
 @pytest.mark.parametrize("kind", sorted(MODELS))
 def test_a_call_is_recorded_before_and_its_reply_after(kind: str, member: Make, store: Store) -> None:
     ann = member(kind, options={"user": f"who has {KEY}"})
-    ann.recorder = Calls(store, 1, variables=["TEST_KEY"])
+    Calls(store, 1, {"ann": ann})
     asyncio.run(ann.propose(brief_of(), turn_of("propose", 1)))
     (call,), (reply,) = store.rows("calls"), store.rows("replies")
     assert call["request"]["model"] == call["model"] == MODELS[kind] and call["provider"] == kind
@@ -207,6 +207,15 @@ def test_a_member_that_keeps_failing_rests_longer_and_longer(
     failed: tuple[int, ...], delivered: tuple[int, ...], until: int
 ) -> None:
     assert resting_until(failed, delivered) == until
+
+
+def test_whether_a_member_rests_follows_from_the_rows(store: Store) -> None:
+    for round_ in range(1, 6):
+        row = {"session": 1, "round": round_, "step": "propose", "member": "ann", "attempt": 1, "at": 1}
+        store.insert("outcomes", {**row, "kind": "timeout", "detail": ""})
+        assert resting(store, 1, "ann", round_) < round_
+    assert resting(store, 1, "ann", 6) == 6 and resting(store, 1, "ann", 7) == 6
+    assert resting(store, 1, "bob", 6) == 0
 
 
 def test_being_broke_or_at_rest_is_no_failure() -> None:

@@ -39,9 +39,7 @@ def night(tmp_path: Path, member: Make, monkeypatch: pytest.MonkeyPatch) -> Call
 
         def room(self: session.Night) -> Any:
             made = original(self)
-            recorder = Calls(self.store, made.sid, cap=cap, variables=["TEST_KEY"])
-            for one in made.members.values():
-                one.recorder = recorder
+            Calls(self.store, made.sid, made.members, cap=cap)
             return made
 
         monkeypatch.setattr(session.Night, "_room", room)
