@@ -23,7 +23,7 @@ FROM experiments e
 JOIN measurements m ON m.session = e.session AND m.number = e.number
 LEFT JOIN verdicts v ON v.session = e.session AND v.number = e.number
 LEFT JOIN proposals p ON p.id = e.proposal
-WHERE e.session = ? AND e.round < ? AND m.status != 'void' ORDER BY e.number
+WHERE e.session = ? AND e.round < ? AND m.status != 'void' AND e.role != 'closing' ORDER BY e.number
 """
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError
 from council.config_members import Allowed, MemberConfig, Section, one_of
 from council.errors import ConfigError
 
-RULES = ("borda",)
+RULES = ("forecast", "borda", "schulze")
 """The rules that make a pick of the ballots."""
 SIZE_LIMIT, DEPTH_LIMIT, SHOWN = 1_000_000, 20, 10
 """Most bytes of a file, deepest nesting in it, most errors reported at once."""
@@ -35,6 +35,7 @@ _CORE = "tag:yaml.org,2002:"
 
 _INSIDE = re.compile(r"(?!/|(.*/)?\.\.(/|$)).*\S.*").fullmatch
 _FILE = Allowed("the path of a file inside the repository", test=_INSIDE)
+_PAIRS: Callable[[object], object] = lambda value: re.fullmatch(r"auto|\d{1,2}|\d\+\d", str(value))  # noqa: E731
 _BUDGET = Allowed("auto, or seconds of training above 0, at most 86400")
 
 
@@ -52,6 +53,8 @@ class Judge(Section):
     """How ballots become a pick."""
 
     rule: Annotated[str, one_of(*RULES)] = RULES[0]
+    p_keep: Annotated[float, Field(gt=0, lt=1), Allowed("a belief between 0 and 1")] = 0.5
+    closing_pairs: Annotated[int | str, Allowed("auto, a number of pairs, or blocks such as 3+3", test=_PAIRS)] = "auto"
 
 
 class Stop(Section):

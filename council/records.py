@@ -31,11 +31,11 @@ def book_of(row: Row) -> Book:
 def measured(store: Store, session: int, roles: Iterable[str], since: int, until: int | None = None) -> list[Row]:
     """Successful runs of those roles numbered `since` to `until` under the conditions of run `since`.
 
-    Columns: number, code, val_bpb, s0, role. Measurements under other conditions or on other data never mix.
+    Columns: number, code, split, val_bpb, s0, role. Measurements under other conditions or on other data never mix.
     """
     roles = tuple(roles)
     sql = (
-        "SELECT e.number, e.code, e.role, m.val_bpb, m.s0 FROM experiments e "
+        "SELECT e.number, e.code, e.split, e.role, m.val_bpb, m.s0 FROM experiments e "
         "JOIN measurements m ON m.session = e.session AND m.number = e.number "
         "JOIN measurements f ON f.session = e.session AND f.number = ? "
         "AND f.fingerprint = m.fingerprint AND f.conditions = m.conditions "
@@ -48,10 +48,19 @@ def measured(store: Store, session: int, roles: Iterable[str], since: int, until
 def variance(store: Store, session: int, since: int, until: int | None = None) -> float:
     """σ² over runs numbered `since` to `until` that did not decide their keeping. Needs at least one such run."""
     rows = measured(store, session, NOISE_ROLES, since, until)
-    runs: dict[str, list[float]] = defaultdict(list)
+    return pooled_variance(rows[0]["s0"], _grouped(rows))
+
+
+def groups(store: Store, session: int, since: int, until: int) -> list[list[float]]:
+    """BPBs of the same runs, one list per code and split: what a closing pools its own runs with."""
+    return _grouped(measured(store, session, NOISE_ROLES, since, until))
+
+
+def _grouped(rows: Iterable[Row]) -> list[list[float]]:
+    runs: dict[tuple[str, str], list[float]] = defaultdict(list)  # another split has another mean
     for row in rows:
-        runs[row["code"]].append(row["val_bpb"])
-    return pooled_variance(rows[0]["s0"], runs.values())
+        runs[row["code"], row["split"]].append(row["val_bpb"])
+    return list(runs.values())
 
 
 def proposal_of(row: Row) -> Proposal:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from council.errors import CouncilError, MemberError
 from council.events import Emit, Event
 from council.executors.base import Executor
+from council.learned import Learner
 from council.members.base import Member
 from council.repo import Repo
 from council.store import Row, Store, digest, now
@@ -43,7 +44,11 @@ class Room:
     member_seconds: float = MEMBER_SECONDS
     started: float = field(default_factory=now)
     stopping: bool = False
+    p_keep: float = 0.5
     smoke_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+
+    def __post_init__(self) -> None:
+        self.learner = Learner(self.store, self.sid)
 
     @property
     def sid(self) -> int:

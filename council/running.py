@@ -195,7 +195,7 @@ def _record(room: Room, job: Due) -> Row:
         "sha256": hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest(),
         "seed": room.seed_for("experiment", number),
         "budget": room.budget,
-        "split": "validation",
+        "split": "vault" if job.role is Role.CLOSING else "validation",
     }
     with room.store.atomic():
         room.store.insert("experiments", row)

@@ -11,14 +11,15 @@ import os
 import platform
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from council import __version__, deliberation, experiment
+from council import __version__, deliberation, experiment, records
 from council.assembly import executor_of, judges_of
 from council.baseline import ground
+from council.closing import close_session, sentence
 from council.config import to_public
 from council.errors import CouncilError, MachineFault
 from council.events import Emit, Event
@@ -48,6 +49,10 @@ class Ending:
 
 def run(request: Request, emit: Emit) -> Ending:
     """Run a session to its end. Holds the lock; Ctrl-C once stops after the experiment, twice or SIGTERM at once."""
+    return _hold(request, emit, lambda night: night.run())
+
+
+def _hold(request: Request, emit: Emit, work: Callable[[Night], Ending]) -> Ending:
     repo = Repo.open(request.root)
     home = repo.home()
     with hold(home / "lock"), live(home / "live.json", emit) as told:
@@ -55,9 +60,14 @@ def run(request: Request, emit: Emit) -> Ending:
         repo.sweep()
         store = Store(home / "council.db")
         try:
-            return Night(ready, store, told).run()
+            return work(Night(ready, store, told))
         finally:
             store.close()
+
+
+def confirm(request: Request, pairs: int | str, emit: Emit) -> Ending:
+    """Hold a closing of `pairs` (a number, or blocks like 3+3) for a session that `request.resume` names."""
+    return _hold(request, emit, lambda night: night.run(lambda: night.confirm(pairs)))
 
 
 class Night:
@@ -86,6 +96,7 @@ class Night:
             device=config.lab.device,
             sandbox=config.lab.sandbox,
             emit=self.emit,
+            p_keep=config.judge.p_keep,
         )
 
     def _open_session(self) -> Row:
@@ -122,8 +133,8 @@ class Night:
                 )
         return self.store.get("sessions", session)
 
-    def run(self) -> Ending:
-        """Run until a stop, record how it ended, and anchor the ledger in git."""
+    def run(self, work: Callable[[], Awaitable[tuple[int, str]]] | None = None) -> Ending:
+        """Run until a stop (or only `work`), record how it ended, and anchor the ledger in git."""
         self.room.say(
             "session",
             f"session {self.room.name} {'goes on' if self.ready.old else 'starts'}",
@@ -131,7 +142,7 @@ class Night:
         )
         code, reason = 1, "failed"
         try:
-            code, reason = asyncio.run(self._main())
+            code, reason = asyncio.run(self._main(work or self._rounds))
         except MachineFault as error:
             reason = f"paused: {error}"
         except CouncilError as error:
@@ -146,12 +157,12 @@ class Night:
         self.room.say("end", reason, data={"session": self.room.name, "exit_code": code})
         return Ending(self.room.name, code, reason)
 
-    async def _main(self) -> tuple[int, str]:
+    async def _main(self, work: Callable[[], Awaitable[tuple[int, str]]]) -> tuple[int, str]:
         task = asyncio.current_task()
         assert task is not None
         with _signals(self, task):
             try:
-                return await self._rounds()
+                return await work()
             except asyncio.CancelledError:
                 if self.killed is None:
                     raise
@@ -167,6 +178,7 @@ class Night:
             if self.room.stopping:
                 return 130, "stopped after the experiment"
             if round_ > total:
+                await close_session(room, self.ready.config.judge.closing_pairs)
                 return 0, f"{total} rounds done"
             await council.ainvoke({"round": round_}, {"recursion_limit": 100})
             if self.room.stopping:
@@ -175,6 +187,14 @@ class Night:
             self._check_machine(round_)
             room.say("step", f"round {round_} done", round=round_, step="settle")
             round_ += 1
+
+    async def confirm(self, setting: int | str) -> tuple[int, str]:
+        """The work of `council confirm`: the closing alone."""
+        await ground(self.room)
+        row = await close_session(self.room, setting)
+        if row is None:
+            return 0, "the baseline is still the best: there is no gain to confirm"
+        return 0, sentence(bool(row["confirmed"]), row["gain"], row["low"], row["pairs"])
 
     def _check_machine(self, round_: int) -> None:
         """A replicate of code that once ran is the test of the machine; if that fails, more rounds are waste."""
@@ -198,7 +218,7 @@ class Night:
                     "reason": reason,
                     "exit_code": code,
                     "rounds": done,
-                    "summary": {"confirmed": None},
+                    "summary": _confirmed(self.room),
                 },
             )
         trailers = {
@@ -209,6 +229,14 @@ class Night:
         parent = self.room.repo.get_ref(f"refs/heads/council/{self.room.name}") or self.room.baseline
         commit = self.room.repo.empty_commit(parent, subject=f"{self.room.name} end: {reason}", trailers=trailers)
         self.room.repo.set_ref(f"refs/council/{self.room.name}/end", commit)
+
+
+def _confirmed(room: Room) -> Row:
+    """What the last closing said of the present incumbent, if one was held."""
+    found, last = records.book(room.store, room.sid), room.store.one("closings", order="id DESC", session=room.sid)
+    if found is None or last is None or last["inputs"]["commit"] != found[0].commit:
+        return {"confirmed": None}
+    return {"confirmed": bool(last["confirmed"]), "gain": last["gain"], "low": last["low"]}
 
 
 def _complete_rounds(room: Room) -> int:

@@ -10,6 +10,8 @@ import math
 
 from council import records
 from council.judge import book as books
+from council.judge import reputation
+from council.judge.forecast import outcome
 from council.room import Room
 from council.running import runs
 from council.store import Row, now
@@ -61,7 +63,7 @@ def _judge(room: Room, row: Row, repaired: bool) -> None:
     else:
         # a trial that was killed and runs again may be older than a baseline that was measured in between
         sigma2 = records.variance(room.store, room.sid, at["since"], max(row["number"], at["number"]))
-        judged = books.trial(book, sigma2, row["val_bpb"], None, row["commit"])
+        judged = books.trial(book, sigma2, row["val_bpb"], _score(room, row), row["commit"], room.p_keep)
         verdict = judged.verdict
         with room.store.atomic():
             room.store.insert("verdicts", _verdict_row(room, row, verdict, True))
@@ -74,6 +76,14 @@ def _judge(room: Room, row: Row, repaired: bool) -> None:
         data={"kind": verdict.kind.value, "bpb": verdict.bpb, "delta": verdict.delta, "sigmas": verdict.sigmas},
     )
     _say_back(room, row["round"], gone)
+
+
+def _score(room: Room, row: Row) -> float | None:
+    """What the council expected of a trial, in σ, when it voted."""
+    tally = room.store.one("tallies", session=room.sid, round=row["round"])
+    found = (tally or {}).get("beliefs") or {}
+    score = found.get(str(_voted(room, row["proposal"])))
+    return None if score is None else float(score)
 
 
 def _replicate(room: Room, row: Row) -> None:
@@ -103,7 +113,7 @@ def baseline_runs(room: Room, book: Book, at: Row, until: int) -> list[float]:
     if book.commit != room.baseline:
         return []
     found = records.measured(room.store, room.sid, records.NOISE_ROLES, at["since"], until)
-    return [r["val_bpb"] for r in found if r["code"] == at["code"]]
+    return [r["val_bpb"] for r in found if r["code"] == at["code"] and r["split"] == "validation"]
 
 
 def write_book(room: Room, row: Row, cause: str, book: Book, sigma2: float, since: int) -> str:
@@ -158,7 +168,7 @@ def _verdict_row(room: Room, row: Row, verdict: Verdict, settles: bool) -> Row:
         "booked_before": verdict.booked_before,
         "delta": verdict.delta,
         "sigmas": verdict.sigmas,
-        "score": None,
+        "score": verdict.inputs.get("score"),
         "expected": verdict.expected,
         "belief": verdict.belief,
         "inputs": dict(verdict.inputs),
@@ -181,7 +191,7 @@ def settle_round(room: Room, round_: int) -> None:
         verdict = room.store.one("verdicts", session=room.sid, number=row["number"])
         assert verdict is not None, "a settled run has a verdict"
         hit = int((verdict["delta"] or 0) > 0)
-        r = -2.0 if verdict["delta"] is None else min(max(verdict["sigmas"], -2.0), 3.0)
+        r = outcome(verdict["sigmas"])
         with room.store.atomic():
             for forecast in room.store.rows("forecasts", proposal=_voted(room, row["proposal"])):
                 room.store.insert(
@@ -211,7 +221,11 @@ def _voted(room: Room, proposal: int) -> int:
 def _reputation(room: Room, round_: int, number: int) -> None:
     sql = "SELECT judge, count(*) AS settled, avg(brier) AS brier FROM settlements WHERE session = ? GROUP BY judge"
     found = {row["judge"]: row for row in room.store.query(sql, room.sid)}
+    state = room.learner.after(round_, number).state
+    skills = {s.member: s.skill for s in reputation.proposers(state, seed=0, draws=1)}
+    weights = reputation.judges(state).weights
     for name in sorted(room.members):
+        skill, weight = skills.get(name), weights.get(name)
         known = found.get(name, {"settled": 0, "brier": None})
         room.store.insert(
             "reputation",
@@ -222,5 +236,9 @@ def _reputation(room: Room, round_: int, number: int) -> None:
                 "member": name,
                 "settled": known["settled"],
                 "brier": known["brier"],
+                "skill": skill and skill.value,
+                "skill_sd": skill and (skill.high - skill.value) / reputation.Z90,
+                "weight": weight and weight.value,
+                "weight_sd": weight and (weight.high - weight.value) / reputation.Z90,
             },
         )

@@ -15,6 +15,9 @@ from council.room import Room
 from council.store import Row, now
 from council.types import Ballot, Slate
 
+FORECAST = "forecast"
+"""The rule that learns from settled forecasts; the others count rankings alone."""
+
 
 async def rank_turn(room: Room, round_: int, name: str) -> None:
     """Show one judge its slate and record its ballot and forecasts."""
@@ -97,11 +100,13 @@ def tally_round(room: Room, round_: int) -> None:
     if not standing:
         room.say("step", "no valid proposal; the incumbent will run again", round=round_, step="tally")
         return
+    # The verdict needs what the forecasts say of each proposal, whichever rule picks.
+    beliefs = room.learner.scored(round_, {p: row["member"] for p, row in standing.items()}).scores
     scores = count(
         room.rule,
         room.store.rows("slates", session=room.sid, round=round_, step="rank"),
         room.store.rows("ballots", session=room.sid, round=round_),
-        list(standing),
+        beliefs,
     )
     ranking = judge.order(scores, lambda p: room.hash_for(round_, p))
     with room.store.atomic():
@@ -115,15 +120,18 @@ def tally_round(room: Room, round_: int) -> None:
                 "scores": {str(p): s for p, s in scores.items()},
                 "ranking": list(ranking),
                 "pick": ranking[0],
+                "beliefs": {str(p): s for p, s in beliefs.items()},
             },
         )
     pick = standing[ranking[0]]
     room.say("step", f"the council picks {pick['title']} ({pick['member']})", round=round_, step="tally")
 
 
-def count(rule: str, slates: list[Row], found: list[Row], standing: list[int]) -> dict[int, float]:
-    """Score per standing proposal, recomputed from the rows of slates and ballots."""
+def count(rule: str, slates: list[Row], found: list[Row], beliefs: dict[int, float]) -> dict[int, float]:
+    """Score per standing proposal: what the forecasts say, or a voting rule over the rows of slates and ballots."""
+    if rule == FORECAST:
+        return beliefs
     shown = {s["judge"]: dict(s["shown"]) for s in slates}
     cast = {b["judge"]: Ballot(tuple(b["ranking"]), b["stated"]) for b in found}
     scores = judge.rule(rule)(shown, cast)
-    return {p: scores.get(p, 0.0) for p in standing}
+    return {p: scores.get(p, 0.0) for p in beliefs}

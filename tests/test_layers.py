@@ -26,7 +26,8 @@ LAYERS = (
     ("members", "judge", "executors", "guard"),
     (
         *("records", "room", "brief", "proposing", "voting", "running", "settling"),
-        *("assembly", "baseline", "live", "audit", "calls", "spend"),
+        *("assembly", "baseline", "live", "audit", "calls", "spend", "learned", "closing"),
+        *("simulate", "simulate_night", "simulate_world"),
         *("deliberation", "experiment", "session", "plan", "replay", "resume"),
     ),
     ("views",),

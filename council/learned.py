@@ -1,0 +1,96 @@
+"""What the judge has learnt in a session: the regression of `council/judge/forecast.py` over the rows of its rounds.
+
+Never stored: it is rebuilt from forecasts, tallies and settled verdicts, so nothing can disagree with it. `Learner`
+keeps the state of the last round it was asked for, so that a long night pays for each round once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from council.judge.forecast import Forecast, Rebuilt, Round, Scored, outcome, score, settle, start
+from council.store import Row, Store
+
+SETTLED = """
+SELECT v.number, v.sigmas, CASE WHEN p.step = 'late_repair' THEN p.replaces ELSE e.proposal END AS voted
+FROM verdicts v JOIN experiments e ON e.session = v.session AND e.number = v.number
+JOIN proposals p ON p.id = e.proposal WHERE v.session = ? AND v.round = ? AND v.settles = 1 ORDER BY v.number
+"""
+
+
+def voters(store: Store, session: int) -> tuple[list[str], list[str]]:
+    """(judges, members) of a session, as fixed when it opened."""
+    present = [m for m in store.rows("members", session=session) if m["absent"] is None]
+    return [m["name"] for m in present if m["votes"]], [m["name"] for m in present]
+
+
+def forecasts(store: Store, session: int, round_: int) -> list[Forecast]:
+    """The forecasts of a round, own ones included."""
+    rows = store.rows("forecasts", session=session, round=round_)
+    return [Forecast(r["judge"], r["proposal"], r["p"], bool(r["own"])) for r in rows]
+
+
+def settled(store: Store, session: int, round_: int) -> list[tuple[int, int, float]]:
+    """(experiment, proposal voted on, r) of a round's settled verdicts; a failure settles at the lower end."""
+    rows = store.query(SETTLED, session, round_)
+    return [(row["number"], row["voted"], outcome(row["sigmas"])) for row in rows]
+
+
+def authors(store: Store, tally: Row) -> dict[int, str]:
+    """Who wrote each proposal that stood for the vote of a tally."""
+    ids: Sequence[int] = tally["ranking"]
+    marks = ", ".join("?" * len(ids))
+    return {r["id"]: r["member"] for r in store.query(f"SELECT id, member FROM proposals WHERE id IN ({marks})", *ids)}
+
+
+def past(store: Store, session: int, round_: int) -> Round | None:
+    """A round as the regression sees it, or None if it had no vote."""
+    tally = store.one("tallies", session=session, round=round_)
+    if tally is None:
+        return None
+    found = [(proposal, r) for _, proposal, r in settled(store, session, round_)]
+    return Round(authors(store, tally), forecasts(store, session, round_), found)
+
+
+class Learner:
+    """The state after every round of a session, each computed once."""
+
+    def __init__(self, store: Store, session: int) -> None:
+        self.store = store
+        self.session = session
+        self._forget()
+
+    def _forget(self) -> None:
+        self._done = 0
+        self._state = Rebuilt(start(*voters(self.store, self.session)), {}, {})
+
+    def before(self, round_: int) -> Rebuilt:
+        """What was known when a round began. Asking for an earlier round than before starts anew."""
+        if round_ <= self._done:
+            self._forget()
+        while self._done < round_ - 1:
+            self._done += 1
+            one = past(self.store, self.session, self._done)
+            if one is not None:
+                scored = score(self._state.state, one.authors, one.forecasts)
+                state = scored.state
+                for proposal, r in one.settled:
+                    state = settle(state, scored.phis[proposal], r)
+                self._state = Rebuilt(state, scored.phis, scored.scores)
+        return self._state
+
+    def scored(self, round_: int, standing: dict[int, str]) -> Scored:
+        """The expected r of each standing proposal {id: author} of a round, and the state that has seen its votes."""
+        return score(self.before(round_).state, standing, forecasts(self.store, self.session, round_))
+
+    def after(self, round_: int, number: int) -> Rebuilt:
+        """What is known once the round's experiments up to `number` have settled."""
+        tally = self.store.one("tallies", session=self.session, round=round_)
+        if tally is None:
+            return self.before(round_)
+        scored = self.scored(round_, authors(self.store, tally))
+        state = scored.state
+        for at, proposal, r in settled(self.store, self.session, round_):
+            if at <= number:
+                state = settle(state, scored.phis[proposal], r)
+        return Rebuilt(state, scored.phis, scored.scores)
