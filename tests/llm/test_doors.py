@@ -16,7 +16,7 @@ from council.members.provider import Failure, Request
 from council.testing.contracts import brief_of, slate_of, turn_of
 from council.testing.loopback import FAULTS, Fault, Loopback
 from council.types import Critique, Miss
-from tests.llm.conftest import KEY, MODELS
+from tests.llm.conftest import KEY, MODELS, run
 
 Make = Callable[..., LLMMember]
 KINDS = sorted(MODELS)
@@ -62,7 +62,7 @@ def test_every_step_of_a_round_is_answered(kind: str, member: Make) -> None:
         ballot = await ann.rank(brief, slate, turn_of("rank", 1))
         assert ballot is not None and sorted(ballot.ranking) == [entry.label for entry in slate.entries]
 
-    asyncio.run(night())
+    run(night())
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -75,7 +75,7 @@ def test_a_fault_becomes_a_failure_of_the_member(kind: str, fault: str, member: 
     ann = member(kind, timeout=1.5 if fault in ("timeout", "drip") else 20)
     started = time.monotonic()
     with pytest.raises(MemberError) as caught:
-        asyncio.run(ann.propose(brief_of(), turn_of("propose", 1)))
+        run(ann.propose(brief_of(), turn_of("propose", 1)))
     assert caught.value.miss is miss
     assert getattr(caught.value, "status", "") == status or not isinstance(caught.value, Failure)
     assert len(loopback.asked) == asked
@@ -87,7 +87,7 @@ def test_a_fault_becomes_a_failure_of_the_member(kind: str, fault: str, member: 
 def test_what_passes_is_asked_again_and_answered(kind: str, member: Make, loopback: Loopback) -> None:
     loopback.script.extend([Fault("529"), Fault("reset"), Fault("429", retry_after=0.3)])
     started = time.monotonic()
-    assert asyncio.run(member(kind).propose(brief_of(), turn_of("propose", 1))) is not None
+    assert run(member(kind).propose(brief_of(), turn_of("propose", 1))) is not None
     assert len(loopback.asked) == 4
     assert time.monotonic() - started > 0.3
 
@@ -96,20 +96,20 @@ def test_what_passes_is_asked_again_and_answered(kind: str, member: Make, loopba
 def test_a_wait_beyond_the_deadline_is_not_waited_for(kind: str, member: Make, loopback: Loopback) -> None:
     loopback.script.append(Fault("429", retry_after=3600))
     with pytest.raises(Failure, match="asks to wait 3600 s"):
-        asyncio.run(member(kind).propose(brief_of(), turn_of("propose", 1)))
+        run(member(kind).propose(brief_of(), turn_of("propose", 1)))
     assert len(loopback.asked) == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_unreadable_reply_goes_back_once_with_the_complaint(kind: str, member: Make, loopback: Loopback) -> None:
     loopback.script.append("I would lower the learning rate.")
-    assert asyncio.run(member(kind).propose(brief_of(), turn_of("propose", 1))) is not None
+    assert run(member(kind).propose(brief_of(), turn_of("propose", 1))) is not None
     first, second = loopback.asked
     assert "there is no edit in it" in second.text and "I would lower the learning rate." in second.text
     assert second.text.startswith(first.text)
     loopback.script.extend(["Nonsense.", "More nonsense."])
     with pytest.raises(BadReply, match="could not be read"):
-        asyncio.run(member(kind).propose(brief_of(), turn_of("propose", 1)))
+        run(member(kind).propose(brief_of(), turn_of("propose", 1)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -120,7 +120,7 @@ def test_bytes_that_drip_end_before_the_deadline(
     loopback.brain = lambda seen: Fault("drip", seconds=0.02)
     started = time.monotonic()
     with pytest.raises(MemberError, match="drips"):
-        asyncio.run(member(kind, timeout=60).propose(brief_of(), turn_of("propose", 1)))
+        run(member(kind, timeout=60).propose(brief_of(), turn_of("propose", 1)))
     assert time.monotonic() - started < 15
 
 
@@ -130,29 +130,29 @@ def test_the_same_door_asks_many_at_once(member: Make, loopback: Loopback) -> No
     async def ask() -> list[object]:
         return await asyncio.gather(*(one.propose(brief_of(), turn_of("propose", 1)) for one in members))
 
-    assert all(asyncio.run(ask())) and len(loopback.asked) == 12
+    assert all(run(ask())) and len(loopback.asked) == 12
 
 
 @pytest.mark.parametrize("model", ["xai/grok-4.7", "deepseek/deepseek-v4-pro", "anthropic/claude-opus-5", "mistral/m"])
 def test_litellm_reaches_an_address_of_ones_own_for_any_provider(model: str, member: Make, loopback: Loopback) -> None:
-    assert asyncio.run(member("litellm", model=model).propose(brief_of(), turn_of("propose", 1))) is not None
+    assert run(member("litellm", model=model).propose(brief_of(), turn_of("propose", 1))) is not None
     assert loopback.asked[0].model == model.partition("/")[2]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_ping_is_the_shortest_call(kind: str, member: Make, loopback: Loopback) -> None:
-    assert asyncio.run(member(kind).ping()).text == "OK"
+    assert run(member(kind).ping()).text == "OK"
     loopback.script.append(Fault("truncated", text="O"))
-    assert asyncio.run(member(kind).ping()).text == "O"
+    assert run(member(kind).ping()).text == "O"
     loopback.script.append(Fault("401"))
     with pytest.raises(Failure):
-        asyncio.run(member(kind).ping())
+        run(member(kind).ping())
 
 
 def test_a_refusal_in_words_is_not_asked_again(member: Make, loopback: Loopback) -> None:
     loopback.script.append("I'm sorry, but I can't help with that.")
     with pytest.raises(Refused):
-        asyncio.run(member("openai").propose(brief_of(), turn_of("propose", 1)))
+        run(member("openai").propose(brief_of(), turn_of("propose", 1)))
     assert len(loopback.asked) == 1
 
 
@@ -186,7 +186,7 @@ def test_options_reach_the_wire_and_tokens_come_back(kind: str, member: Make, lo
         assert reply.tokens_in > 0 and reply.tokens_out > 0 and reply.request_id
         assert reply.tokens_cached == (0 if kind == "litellm" else reply.tokens_in // 2)
 
-    asyncio.run(ask())
+    run(ask())
     (seen,) = loopback.asked
     assert seen.body["seed"] == 7
     assert 1234 in (seen.body.get(k) for k in ("max_tokens", "max_output_tokens", "max_completion_tokens"))
@@ -218,4 +218,4 @@ def test_a_cancelled_call_ends_at_once(member: Make, loopback: Loopback) -> None
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    asyncio.run(asyncio.wait_for(cancel(), 15))
+    run(asyncio.wait_for(cancel(), 15))

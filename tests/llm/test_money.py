@@ -19,7 +19,7 @@ from council.members.provider_price import facts_of
 from council.store import Store
 from council.testing.contracts import brief_of, turn_of
 from council.testing.loopback import Fault, Loopback
-from tests.llm.conftest import KEY, MODELS
+from tests.llm.conftest import KEY, MODELS, run
 
 Make = Callable[..., LLMMember]
 
@@ -81,7 +81,7 @@ def test_a_local_model_needs_no_key() -> None:
 def test_a_call_is_recorded_before_and_its_reply_after(kind: str, member: Make, store: Store) -> None:
     ann = member(kind, options={"user": f"who has {KEY}"})
     Calls(store, 1, {"ann": ann})
-    asyncio.run(ann.propose(brief_of(), turn_of("propose", 1)))
+    run(ann.propose(brief_of(), turn_of("propose", 1)))
     (call,), (reply,) = store.rows("calls"), store.rows("replies")
     assert call["request"]["model"] == call["model"] == MODELS[kind] and call["provider"] == kind
     assert 0 < reply["cost_usd"] < call["reserved_usd"]
@@ -95,10 +95,10 @@ def test_a_stored_reply_is_not_paid_for_again(member: Make, store: Store, loopba
     loopback.script.extend(["Nonsense first."])
     first = member("openai")
     first.recorder = Calls(store, 1)
-    said = asyncio.run(first.propose(brief, turn))
+    said = run(first.propose(brief, turn))
     again = member("openai")
     again.recorder = Calls(store, 1)
-    assert asyncio.run(again.propose(brief, turn)) == said
+    assert run(again.propose(brief, turn)) == said
     assert len(loopback.asked) == 2 == len(store.rows("calls"))
 
 
@@ -106,11 +106,11 @@ def test_a_call_without_a_reply_counts_as_spent_and_is_asked_again(
     member: Make, store: Store, loopback: Loopback
 ) -> None:
     turn, lost = turn_of("propose", 1), Calls(store, 1)
-    call = asyncio.run(lost.sent(turn, 1, "openai", MODELS["openai"], {}, 0.25))
+    call = run(lost.sent(turn, 1, "openai", MODELS["openai"], {}, 0.25))
     ann = member("openai")
     ann.recorder = calls = Calls(store, 1)  # another process
     assert calls.money() == (0.25, 0)
-    asyncio.run(ann.propose(brief_of(), turn))
+    run(ann.propose(brief_of(), turn))
     assert [row["turn"] for row in store.rows("calls")] == [1, 2]
     (reply,) = store.rows("replies")
     assert reply["call"] == call + 1
@@ -121,7 +121,7 @@ def test_every_try_is_recorded_with_its_status(member: Make, store: Store, loopb
     loopback.script.extend([Fault("429", retry_after=0.01), Fault("500"), Fault("cut")])
     ann = member("openai")
     ann.recorder = Calls(store, 1)
-    asyncio.run(ann.propose(brief_of(), turn_of("propose", 1)))
+    run(ann.propose(brief_of(), turn_of("propose", 1)))
     assert [row["status"] for row in store.rows("replies")] == ["rate_limited", "overloaded", "network", "ok"]
     costs = [row["cost_usd"] for row in store.rows("replies")]
     assert costs[:2] == [0, 0] and costs[2] > 0
@@ -145,7 +145,7 @@ def test_the_cap_is_never_exceeded(member: Make, store: Store, loopback: Loopbac
             broke.append(str(error))
         assert sum(calls.money()) <= calls.cap  # type: ignore[operator]
 
-    asyncio.run(night())
+    run(night())
     assert broke and "are left" in broke[0]
     spent = sum(row["cost_usd"] for row in store.rows("replies"))
     assert reserve * 1.4 < spent <= reserve * 2.5
@@ -184,7 +184,7 @@ def test_the_estimate_is_of_the_size_of_what_is_paid(member: Make, store: Store)
     guess = spend.estimate({"ann": ann, "bob": load("random")("bob"), "eve": load("random")("eve")}, brief)
     assert list(guess) == ["ann"]
     ann.recorder = calls = Calls(store, 1)
-    asyncio.run(ann.propose(brief, turn_of("propose", 1)))
+    run(ann.propose(brief, turn_of("propose", 1)))
     assert calls.money()[0] < guess["ann"] < 20 * calls.money()[0]
     assert spend.sentence(0.4, 100, 20.0) == "about $0.40 a round; your cap of $20.00 buys about 50 of 100 rounds"
     assert spend.sentence(0.0, 100, 20.0) == "the members cost nothing"
