@@ -51,6 +51,8 @@ DARK = {
 _SVG = "http://www.w3.org/2000/svg"
 _NAMES = {value: name for name, value in COLOURS.items()}
 _NOISE = ("aria-label", "aria-roledescription", "aria-hidden", "role", "pointer-events", "class", "stroke-miterlimit")
+_USUAL = {"opacity": "1", "fill-opacity": "1", "stroke-opacity": "1"}
+_LONG = re.compile(r"-?\d+\.\d{3,}")
 ET.register_namespace("", _SVG)
 
 
@@ -79,7 +81,13 @@ def finish(text: str, title: str, links: Mapping[int, str] | None = None) -> str
             element.attrib.pop(name, None)
         for name in ("fill", "stroke"):
             if colour := _NAMES.get(element.get(name, "")):
-                element.set(name, f"var(--chart-{colour},{COLOURS[colour]})")
+                element.set(name, f"var(--chart-{colour})")
+        for name, usual in _USUAL.items():
+            if element.get(name) == usual:
+                del element.attrib[name]
+        for name in ("d", "transform"):
+            if value := element.get(name):
+                element.set(name, _LONG.sub(lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), value))
     _frame(root, title)
     return ET.tostring(root, encoding="unicode")
 

@@ -75,12 +75,13 @@ def read(store: Store, name: str | None = None) -> Night:
         failures=failures.read(store, session["name"]),
         costs=costs.read(store, session["name"]),
         repeat=repeat.read(store, session["name"]),
-        proposals=_proposals(store, session["id"]),
+        proposals=proposals(store, session["id"]),
         replicates=found.replicates,
     )
 
 
-def _proposals(store: Store, session: int) -> int:
+def proposals(store: Store, session: int) -> int:
+    """How many proposals a session has, repairs and revisions not counted."""
     sql = "SELECT count(*) AS n FROM proposals WHERE session = ? AND [replaces] IS NULL"
     return int(next(store.query(sql, session))["n"])
 
@@ -111,28 +112,33 @@ def _edits(store: Store, session: int, kept: tuple[Kept, ...]) -> tuple[Edit, ..
 
 def summary(night: Night) -> list[str]:
     """Three sentences: what ran, what came out and how sure that is, who did it and what it cost."""
-    return [_ran(night), _came_out(night), _paid(night)]
+    return told(night.status, night.costs, night.proposals)
 
 
-def _ran(night: Night) -> str:
-    found, ended = night.status, {"keep": "kept", "discard": "discarded", "crash": "crashed"}
+def told(found: Status, paid: Costs, proposals: int) -> list[str]:
+    """The same for a face that has not read the whole night."""
+    return [_ran(found, paid, proposals), _came_out(found), _paid(found, paid)]
+
+
+def _ran(found: Status, paid: Costs, proposals: int) -> str:
+    ended = {"keep": "kept", "discard": "discarded", "crash": "crashed"}
     parts = [
         f"{n} {ended.get(kind, kind)}" for kind in sentences.KINDS if kind != "void" and (n := found.verdicts.get(kind))
     ]
-    told = f": {', '.join(parts)}" if parts else ""
+    listed = f": {', '.join(parts)}" if parts else ""
     who = plural(len(found.members), "member")
     return (
-        f"In {plural(found.rounds_done, 'round')} over {duration(night.costs.wall)}, {who} made "
-        f"{plural(night.proposals, 'proposal')} and {plural(night.costs.experiments, 'experiment')} ran{told}."
+        f"In {plural(found.rounds_done, 'round')} over {duration(paid.wall)}, {who} made "
+        f"{plural(proposals, 'proposal')} and {plural(paid.experiments, 'experiment')} ran{listed}."
     )
 
 
-def _came_out(night: Night) -> str:
-    book = night.status.booked
+def _came_out(found: Status) -> str:
+    book = found.booked
     if book is None:
         return "The baseline was not measured, so nothing can be compared."
     if book.is_baseline:
-        undone = len(night.edits)
+        undone = len(found.kept)
         why = f"; {plural(undone, 'kept edit')} did not hold when measured again" if undone else ""
         return f"Nothing is booked below the baseline of {bpb(book.baseline)} ± {bpb(book.baseline_sd)} BPB{why}."
     gain = f"{book.gain:.5f} BPB ({book.gain / book.sigma:.1f} σ)"
@@ -147,19 +153,20 @@ def _came_out(night: Night) -> str:
     )
 
 
-def _paid(night: Night) -> str:
-    standing = Counter(edit.kept.member for edit in night.edits if edit.kept.standing)
+def _paid(found: Status, paid: Costs) -> str:
+    standing = Counter(edit.member for edit in found.kept if edit.standing)
     who = ""
     if standing:
         best = sorted(standing.items(), key=lambda pair: (-pair[1], pair[0]))
         most = [clean(name, 40) for name, n in best if n == best[0][1]]
         share = f"{best[0][1]} of the {sum(standing.values())}" if sum(standing.values()) > 1 else "the only"
-        who = f"{' and '.join(most[:3])} wrote {share} standing {_edit(sum(standing.values()))}; "
-    busy = probability(min(1.0, night.costs.device / night.costs.wall)) if night.costs.wall else "–"
-    calls = f"{count(night.costs.calls)} calls cost {money(night.costs.cost_usd)}"
-    paid = calls if night.costs.calls else "no language model was called, so it cost nothing"
-    told = f"{who}{paid}, and the device was busy for {busy} of the time."
-    return told[0].upper() + told[1:] if not standing else told
+        who = f"{' and '.join(most[:3])}{' each' if len(most) > 1 else ''} wrote {share} standing "
+        who += f"{_edit(sum(standing.values()))}; "
+    busy = probability(min(1.0, paid.device / paid.wall)) if paid.wall else "–"
+    calls = f"{count(paid.calls)} calls cost {money(paid.cost_usd)}"
+    bill = calls if paid.calls else "no language model was called, so it cost nothing"
+    said = f"{who}{bill}, and the device was busy for {busy} of the time."
+    return said if standing else said[0].upper() + said[1:]
 
 
 def _edit(n: int) -> str:

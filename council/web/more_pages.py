@@ -81,12 +81,12 @@ def chart(store: Store, ask: Ask, reader: Reader) -> str:
         log = store.one("logs", session=session["id"], number=number)
         if log is None:
             raise UsageError(f"experiment {number} has no log")
-        return reader.chart(("curve", session["id"], number), lambda: svg.alone(charts.curve(log["curve"])))
+        return reader.once(("curve", session["id"], number), lambda: svg.alone(charts.curve(log["curve"])))
     found = member.read(store, ask.args.get("name", ""), session["name"])
     if kind == "reliability":
         bins = ("reliability", session["id"], found.standing.name, found.reliability)
-        return reader.chart(bins, lambda: svg.alone(charts.reliability(found.reliability)))
+        return reader.once(bins, lambda: svg.alone(charts.reliability(found.reliability)))
     if kind == "trend":
         points = ("trend", session["id"], found.standing.name, found.trend)
-        return reader.chart(points, lambda: svg.alone(charts.trend(found.trend, "Brier score")))
+        return reader.once(points, lambda: svg.alone(charts.trend(found.trend, "Brier score")))
     raise UsageError("there is no such chart")

@@ -14,7 +14,19 @@ from urllib.parse import urlencode
 
 from council.errors import UsageError
 from council.ui import charts
-from council.views import calls, debate, leaderboard, night, rounds, sentences, sessions, staircase, status, watch
+from council.views import (
+    calls,
+    costs,
+    debate,
+    leaderboard,
+    night,
+    rounds,
+    sentences,
+    sessions,
+    staircase,
+    status,
+    watch,
+)
 from council.views import round as round_view
 from council.views.round import Round
 
@@ -66,24 +78,21 @@ class Page:
 
 def overview(store: Store, ask: Ask, reader: Reader) -> Page:
     """Big numbers, what happened, the staircase, the running step, the last rounds, the members."""
-    found = night_of(store, ask)
-    name = found.status.session
-    last = rounds.read(store, rounds.Asked(), name)
+    session = sessions.find(store, ask.session)
+    name, seq = session["name"], watch.changed(store)
+    found, paid = reader.once(("overview", name, seq), lambda: (watch.read(store, name), costs.read(store, name)))
+    said = night.told(found.status, paid, night.proposals(store, session["id"]))
     context = {
-        "night": found,
+        "status": found.status,
+        "costs": paid,
         "book": found.status.booked,
-        "said": night.summary(found),
+        "said": said,
         "chart": stairs(reader, found.staircase, ask),
-        "last": last.lines[:LAST],
-        "seats": watch.read(store, name).seats,
-        "running": found.status.running,
+        "last": rounds.read(store, rounds.Asked(), name).lines[:LAST],
+        "seats": found.seats,
     }
-    return Page(context, found.as_json())
-
-
-def night_of(store: Store, ask: Ask) -> night.Night:
-    """The session of the address in full."""
-    return night.read(store, ask.session)
+    told = {"sentences": said, "status": found.status.as_json(), "costs": paid.as_json()}
+    return Page(context, {**told, "staircase": found.staircase.as_json(), "members": [vars(s) for s in found.seats]})
 
 
 def stairs(reader: Reader, found: staircase.Staircase, ask: Ask) -> str:
@@ -91,7 +100,7 @@ def stairs(reader: Reader, found: staircase.Staircase, ask: Ask) -> str:
     if not found.runs:
         return ""
     key = ("stairs", found.session, ask.session, len(found.runs), found.runs[-1].kind, len(found.bookings))
-    return reader.chart(key, lambda: charts.staircase(found, lambda n: ask.url(f"/round/{n}"), width=1140, height=310))
+    return reader.once(key, lambda: charts.staircase(found, lambda n: ask.url(f"/round/{n}"), width=1140, height=310))
 
 
 def rounds_page(store: Store, ask: Ask, reader: Reader) -> Page:

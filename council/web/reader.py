@@ -22,7 +22,7 @@ from council.store import Store
 T = TypeVar("T")
 THREADS = 2
 KEPT = 256
-"""Charts that are kept."""
+"""Charts and long reads that are kept."""
 
 
 class Reader:
@@ -33,7 +33,7 @@ class Reader:
         self.path = home / "council.db"
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="pages")
         self._local = threading.local()
-        self._charts: OrderedDict[Hashable, str] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -60,18 +60,18 @@ class Reader:
             return None
         return live.read(self.home / live.NAME) or {}
 
-    def chart(self, key: Hashable, draw: Callable[[], str]) -> str:
-        """A chart, drawn once per key. Call it inside a view."""
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives, made once per key: the key names everything it depends on. Call it inside a view."""
         with self._lock:
-            if key in self._charts:
-                self._charts.move_to_end(key)
-                return self._charts[key]
-        text = draw()
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]  # type: ignore[no-any-return]
+        made = make()
         with self._lock:
-            self._charts[key] = text
-            while len(self._charts) > KEPT:
-                self._charts.popitem(last=False)
-        return text
+            self._kept[key] = made
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return made
 
     def warm(self) -> None:
         """Load what draws charts before the first page asks for one."""
