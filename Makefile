@@ -27,7 +27,7 @@ run: .venv/.ready  ## a small night without a key: six rounds of the built-in me
 	.venv/bin/council run --offline --rounds 6 $(ARGS)
 
 test: .venv/.ready  ## the tests, without the slow ones and those that need a GPU
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-all: .venv/.ready  ## every test
 	$(PY) -m pytest -m '' $(ARGS)
