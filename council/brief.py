@@ -16,7 +16,7 @@ from council.store import Row
 from council.types import TRAIN_PY, Brief, Past
 
 HISTORY = """
-SELECT e.round, e.number, e.role, e."commit" AS sha, e.budget, m.status, m.val_bpb, m.reason AS said,
+SELECT e.round, e.number, e.role, e."commit" AS sha, e.parent, e.budget, m.status, m.val_bpb, m.reason AS said,
        json_extract(m.raw, '$.device') AS device,
        v.kind, v.delta, v.sigmas, v.reason, p.title, p.family, p.member
 FROM experiments e
@@ -37,12 +37,13 @@ def brief(room: Room, round_: int, member: str) -> Brief:
         room.store.query("SELECT delta FROM verdicts WHERE session = ? AND round < ? AND settles = 1", room.sid, round_)
     )
     device = str(rows[-1]["device"] or "cpu") if rows else "cpu"
+    numbers = {row["sha"]: row["number"] for row in rows if row["kind"] == "keep"}  # any other commit is the baseline's
     return Brief(
         session=room.name,
         round=round_,
         program=room.session["program"],
         source=room.repo.read(opened["parent"], TRAIN_PY),
-        history=tuple(_past(room.repo, row, member, device) for row in rows),
+        history=tuple(_past(room.repo, row, member, device, numbers.get(row["parent"], 0)) for row in rows),
         best=book["b"],
         best_sd=math.sqrt(book["v"]),
         sigma=book["sigma"],
@@ -51,10 +52,11 @@ def brief(room: Room, round_: int, member: str) -> Brief:
         hits=sum((row["delta"] or 0) > 0 for row in settled),
         settled=len(settled),
         device=device,
+        incumbent=numbers.get(opened["parent"], 0),
     )
 
 
-def _past(repo: Repo, row: Row, member: str, device: str) -> Past:
+def _past(repo: Repo, row: Row, member: str, device: str, on: int) -> Past:
     return Past(
         round=row["round"],
         number=row["number"],
@@ -68,6 +70,7 @@ def _past(repo: Repo, row: Row, member: str, device: str) -> Past:
         sigmas=row["sigmas"],
         reason=row["reason"] or row["said"] or "",
         constants=constants(repo, row["sha"], device),
+        on=on,
     )
 
 

@@ -104,7 +104,8 @@ class Past:
     """One settled experiment of this session, as a brief tells it.
 
     `delta` is booked best minus measured BPB at the time (positive is better), `sigmas` the same in units of the noise.
-    `constants` are the upper-case numbers at the top of the code that ran.
+    `constants` are the upper-case numbers at the top of the code that ran. `on` is the number of the experiment whose
+    kept code this edit started from, 0 for the baseline.
     """
 
     round: int
@@ -119,6 +120,7 @@ class Past:
     sigmas: float | None
     reason: str
     constants: Mapping[str, float] = field(default_factory=dict)
+    on: int | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ class Brief:
 
     `best` and `best_sd` are the booked BPB of the incumbent and its standard deviation, `sigma` the noise of one run.
     `hits` of `settled` experiments so far measured below the booked best of their moment: the base rate. `device` is
-    what they ran on, since train.py may hold other constants for each.
+    what they ran on, since train.py may hold other constants for each. `incumbent` is the number of the experiment
+    whose code `source` is, 0 for the baseline.
     """
 
     session: str
@@ -143,6 +146,7 @@ class Brief:
     hits: int
     settled: int
     device: str = "cpu"
+    incumbent: int | None = None
 
     @property
     def base_rate(self) -> float:
