@@ -34,6 +34,7 @@ HYPOTHESIS_TOKENS, DIFF_TOKENS, COMMENT_TOKENS, LOG_TOKENS, EDIT_TOKENS = 600, 4
 """The most tokens of each text of a member."""
 USUAL_ENTRY = 700
 """Tokens of a usual proposal on a slate, for the estimate."""
+BACK = " What was kept turned out no better than the baseline, so the current code is the baseline again."
 TITLE_TOKENS = 120
 SIZES = {"cuda": (8192, 2048, "300 seconds"), "cpu": (2048, 128, "15 CPU-seconds"), "mps": (2048, 128, "300 seconds")}
 
@@ -144,12 +145,12 @@ def _assembled(brief: Brief, history: float, task: str) -> Prompt:
         seq=f"{seq:,}",
         fence=marks,
         source=brief.source.rstrip("\n"),
-        eras=told.eras(brief.history, int(ERAS_SHARE * fixed * history)) if history else "(left out)",
+        eras=told.eras(brief, int(ERAS_SHARE * fixed * history)) if history else "(left out)",
     )
     standing = render(
         "standing",
-        since=told.since(brief.history, brief.round, int(SINCE_SHARE * fixed * history)) if history else "(left out)",
-        recent=told.recent(brief.history, brief.round, max(RECENT_LEAST, int(RECENT_SHARE * fixed * history))),
+        since=told.since(brief, int(SINCE_SHARE * fixed * history)) if history else "(left out)",
+        recent=told.recent(brief, max(RECENT_LEAST, int(RECENT_SHARE * fixed * history))),
         round=brief.round,
         best=f"{brief.best:.5f}",
         best_sd=f"{brief.best_sd:.5f}",
@@ -158,6 +159,7 @@ def _assembled(brief: Brief, history: float, task: str) -> Prompt:
         settled=brief.settled,
         hits=brief.hits,
         rate=f"{brief.base_rate:.2f}",
+        back=BACK if told.went_back(brief) else "",
     )
     return Prompt(system, _sendable(prefix), _sendable(standing + task))
 

@@ -1,6 +1,6 @@
 """What was tried, told so that the telling stays short and its beginning stays the same.
 
-What: `eras` tells everything before the present code was kept, one line per family and incumbent; `since` sums up the
+What: `eras` tells everything that was tried on earlier codes, one line per family and incumbent; `since` sums up the
 rounds on the present code that are more than ten back, one line per family; `recent` lists the last ten rounds. Why:
 providers charge a tenth for a prefix they have seen; `eras` changes only at a keep, so everything up to its end is such
 a prefix, and the night's hundredth prompt is hardly longer than its tenth. How to extend: a fact about one experiment
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from council import tokens
 from council.members.prompt_text import one_line
-from council.types import FAMILIES, Past
+from council.types import FAMILIES, Brief, Past
 
 RECENT_ROUNDS = 10
 TITLE_TOKENS = (40, 28, 18, 10, 0)
@@ -24,29 +24,37 @@ NOTHING = "Nothing yet."
 
 @dataclass(frozen=True)
 class Era:
-    """The experiments measured against one incumbent."""
+    """Edits tried on one code, one after another."""
 
     name: str
     tried: tuple[Past, ...]
 
 
-def split(history: Sequence[Past]) -> tuple[list[Era], list[Past]]:
-    """(finished eras, the edits tried on the present code). An era ends with the edit that was kept."""
-    done: list[Era] = []
-    name, tried = "the baseline", []
-    for past in history:
+def split(brief: Brief) -> tuple[list[Era], list[Past]]:
+    """(what was tried on codes before the present one, what was tried on the present one)."""
+    groups: list[tuple[int, list[Past]]] = []
+    kept = 0
+    for past in brief.history:
         if past.role in ("baseline", "replicate", "closing"):
             continue
-        tried.append(past)
-        if past.verdict == "keep":
-            done.append(Era(name, tuple(tried)))
-            name, tried = f"x{past.number}", []
-    return done, tried
+        on = kept if past.on is None else past.on
+        if not groups or groups[-1][0] != on:
+            groups.append((on, []))
+        groups[-1][1].append(past)
+        kept = past.number if past.verdict == "keep" else kept
+    incumbent = kept if brief.incumbent is None else brief.incumbent
+    present = groups.pop()[1] if groups and groups[-1][0] == incumbent else []
+    return [Era(f"x{on}" if on else "the baseline", tuple(tried)) for on, tried in groups], present
 
 
-def eras(history: Sequence[Past], limit: int) -> str:
-    """Everything before the present code was kept, in at most `limit` tokens: the oldest eras merge first."""
-    done, _ = split(history)
+def went_back(brief: Brief) -> bool:
+    """Whether something was kept and the present code is the baseline all the same."""
+    return brief.incumbent == 0 and any(past.verdict == "keep" for past in brief.history)
+
+
+def eras(brief: Brief, limit: int) -> str:
+    """Everything that was tried on earlier codes, in at most `limit` tokens: the oldest eras merge first."""
+    done, _ = split(brief)
     if not done:
         return NOTHING
     for size in TITLE_TOKENS:
@@ -59,10 +67,10 @@ def eras(history: Sequence[Past], limit: int) -> str:
     return tokens.clip(_told(done, 0), limit)
 
 
-def since(history: Sequence[Past], round_: int, limit: int) -> str:
+def since(brief: Brief, limit: int) -> str:
     """The edits tried on the present code more than ten rounds ago, by family, in at most `limit` tokens."""
-    _, tried = split(history)
-    older = [past for past in tried if past.round < round_ - RECENT_ROUNDS]
+    _, tried = split(brief)
+    older = [past for past in tried if past.round < brief.round - RECENT_ROUNDS]
     if not older:
         return "Nothing but what the last ten rounds below show." if tried else NOTHING
     for size in TITLE_TOKENS:
@@ -71,9 +79,10 @@ def since(history: Sequence[Past], round_: int, limit: int) -> str:
     return tokens.clip(text, limit)
 
 
-def recent(history: Sequence[Past], round_: int, limit: int) -> str:
+def recent(brief: Brief, limit: int) -> str:
     """Every experiment of the last ten rounds, in at most `limit` tokens: shorter titles first, then the oldest go."""
-    shown = [past for past in history if past.round >= round_ - RECENT_ROUNDS and past.role != "baseline"]
+    first = brief.round - RECENT_ROUNDS
+    shown = [past for past in brief.history if past.round >= first and past.role != "baseline"]
     if not shown:
         return NOTHING
     for size in TITLE_TOKENS[:-1]:

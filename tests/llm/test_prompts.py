@@ -56,6 +56,15 @@ def test_the_prefix_is_renewed_at_a_keep() -> None:
     assert before != after and "On the baseline:" in after
 
 
+def test_going_back_to_the_baseline_is_told() -> None:
+    brief = night(30, (7,), LONGEST)
+    past = tuple(replace(one, on=9 if 7 < one.round < 20 else 0) for one in brief.history)
+    told = prompt.propose(replace(brief, history=past, incumbent=0), EVERYTHING)
+    assert "the baseline again" in told.tail and "On the baseline:" in told.prefix and "On x9:" in told.prefix
+    on = prompt.propose(replace(brief, history=past, incumbent=12), EVERYTHING)
+    assert "the baseline again" not in on.tail and "Nothing yet." in on.tail
+
+
 def test_every_step_shares_the_prefix_of_the_round() -> None:
     brief = night(30, (7,), LONGEST)
     slate = slate_of(brief)
