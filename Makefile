@@ -6,7 +6,7 @@ ARGS ?=
 export PYTHON TORCH_INDEX UV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all kills lint bench clean
+.PHONY: help setup run test test-all kills lint bench screenshots clean
 
 help:  ## list the targets
 	@echo 'usage: make TARGET'
@@ -44,6 +44,9 @@ bench: .venv/.ready  ## every benchmark in benchmarks/
 	    [ -e "$$file" ] || { echo 'bench: there is no benchmark in benchmarks/ yet'; exit 0; }; \
 	    echo "== $$file"; $(PY) "$$file" $(ARGS); \
 	done
+
+screenshots: .venv/.ready  ## pictures of the pages and the report of the last session into docs/images/ (ARGS: another lab)
+	$(PY) -m council.web.screenshots $(or $(ARGS),.) docs/images
 
 clean:  ## remove .venv and every cache; sessions in .council/ and data in .lab/ stay
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -104,7 +105,7 @@ class Display:
             over = self._over.is_set()
             store = store or self._open()
             if store is not None:
-                self._safely(lambda found=store: self._read(found, over))  # type: ignore[misc]
+                self._safely(partial(self._read, store, over))
             self._safely(self._draw)
             if over:
                 break

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "views"))
-
-from night_rows import night  # noqa: E402
-
-from council.cli import cli  # noqa: E402
+from council.cli import cli
+from tests.views.night_rows import night
 
 
 @pytest.fixture(autouse=True)

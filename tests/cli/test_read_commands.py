@@ -8,7 +8,8 @@ import json
 import unicodedata
 
 import pytest
-from night_rows import night
+
+from tests.views.night_rows import night
 
 ROUND_KEYS = [
     "round",

@@ -7,11 +7,11 @@ import os
 import signal
 
 import pytest
-from night_rows import SESSION
 
 from council import session
 from council.errors import AlreadyRunning
 from council.events import Event
+from tests.views.night_rows import SESSION
 
 PLAN = session.Plan(
     session=SESSION,

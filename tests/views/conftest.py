@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from night_rows import night
 
 from council.store import Store
+from tests.views.night_rows import night
 
 
 @pytest.fixture

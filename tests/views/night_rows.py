@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from row_writers import BASE, HOSTILE, book, open_round, proposal, run, settle, verdict, vote
-
 from council.store import Store
+from tests.views.row_writers import BASE, HOSTILE, book, open_round, proposal, run, settle, verdict, vote
 
 SESSION = "2026-11-20"
 KEPT, CRASHED, REPAIRED, AGAIN = ("c" * 40, "d" * 40, "e" * 40, "f" * 40)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import pytest
-from night_rows import BASE, SESSION, night
 
 from council.errors import UsageError
 from council.store import Store
 from council.views import labels, leaderboard, round, sentences, sessions, status
 from council.views import words as w
+from tests.views.night_rows import BASE, SESSION, night
 
 
 def _open(path, **more):

@@ -1,0 +1,80 @@
+"""Pictures of the pages and of the report, for the README: `python -m council.web.screenshots LAB FOLDER`.
+
+Serves the lab on a free port and lets a headless Chromium of this machine take them; no other library is needed. How
+to extend: a picture is a line in SHOTS.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import click
+
+from council.web.server import application, listen
+
+SHOTS = {
+    "overview": ("/", 1280, 1180),
+    "round": ("/round/best", 1280, 1500),
+    "members": ("/members", 1280, 620),
+}
+"""File name, with its page and the size of the picture."""
+
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def browser() -> str:
+    """The Chromium of this machine. Raises ClickException when there is none."""
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        raise click.ClickException("no Chromium found; install one: apt install chromium")
+    return found
+
+
+def take(address: str, file: Path, width: int, height: int) -> None:
+    """One picture of an address."""
+    with tempfile.TemporaryDirectory() as profile:
+        size = f"--window-size={width},{height}"
+        command = [browser(), *FLAGS, f"--user-data-dir={profile}", size, f"--screenshot={file.resolve()}", address]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+    click.echo(f"wrote {file}")
+
+
+def main(lab: Path, folder: Path) -> None:
+    """All pictures of a lab's last session."""
+    import uvicorn
+
+    from council.store import Store
+    from council.ui.report import write_report
+    from council.views.status import newest
+
+    folder.mkdir(parents=True, exist_ok=True)
+    home = lab / ".council"
+    socket = listen("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(application(home), log_level="error", lifespan="on"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+    thread.start()
+    for name, (path, width, height) in SHOTS.items():
+        take(f"http://127.0.0.1:{socket.getsockname()[1]}{path}", folder / f"{name}.png", width, height)
+    server.should_exit = True
+    thread.join(10)
+    store = Store(home / "council.db", read_only=True)
+    try:
+        with tempfile.TemporaryDirectory() as elsewhere:
+            report = write_report(store, newest(store), Path(elsewhere))
+            assert report is not None, "the report could not be written"
+            take(report.as_uri(), folder / "report.png", 1100, 1400)
+    finally:
+        store.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
