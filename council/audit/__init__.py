@@ -2,14 +2,14 @@
 
 Why: a night is worth what it can prove. Nothing here trusts a stored number that can be computed again from another
 row, from the session's seed or from git. `chain` reads the ledger and every row, `commits` and `edits` git, `votes`
-slates to picks, `verdicts` the book, `settled` the settlements. What it cannot find is a rewrite of the database and of
-git together, and what happened to rows after the last commit that carries the ledger's head.
+slates to picks, `verdicts` the book, `settled` settlements and reputation, `closings` what may be called a gain. What it
+cannot find is a rewrite of the database and of git together, and what happened to rows after the last commit that carries the ledger's head.
 How to extend: a function (store, session, findings) in one of the modules, called from `_session`.
 """
 
 from __future__ import annotations
 
-from council.audit import chain, commits, edits, settled, verdicts, votes
+from council.audit import chain, closings, commits, edits, settled, verdicts, votes
 from council.audit.findings import Findings, Problem, Report
 from council.audit.history import Refs
 from council.repo import Repo
@@ -29,7 +29,7 @@ def audit(store: Store, repo: Repo) -> Report:
         refs.again(repo)
         ledger = chain.check(store, found)
         with found.reading("sessions"):
-            sessions = list(store.query('SELECT id, name, seed, "commit" FROM sessions ORDER BY id'))
+            sessions = list(store.query('SELECT id, name, seed, "commit", config FROM sessions ORDER BY id'))
         for session in sessions:
             _session(store, repo, session, ledger, refs, found)
         commits.strangers(refs, {str(s["name"]) for s in sessions}, found)
@@ -46,6 +46,8 @@ def _session(store: Store, repo: Repo, session: Row, ledger: chain.Ledger, refs:
         commits.check(store, repo, session, ledger, refs, found)
     with found.reading(f"{session['name']}: edits"):
         edits.check(store, repo, session, found)
+    with found.reading(f"{session['name']}: closings"):
+        closings.check(store, session, ledger, refs, found)
     for part in (votes, verdicts, settled):
         with found.reading(f"{session['name']}: {part.__name__.rpartition('.')[2]}"):
             part.check(store, session, found)

@@ -6,9 +6,10 @@ no place for a member's escapes. A check that meets something it cannot read is 
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -88,6 +89,12 @@ def same(stored: object, computed: object) -> bool:
     if isinstance(stored, int | float) and isinstance(computed, int | float):
         return math.isclose(stored, computed, rel_tol=1e-12, abs_tol=1e-15)
     return stored == computed
+
+
+def setting(session: Mapping[str, object], key: str) -> object:
+    """What a session's configuration says of the judge under a key; None if it says nothing."""
+    config = json.loads(str(session["config"]))
+    return (config.get("judge") or {}).get(key)
 
 
 def _short(value: object) -> str:

@@ -1,10 +1,16 @@
-"""Settlements: every forecast of what was measured, scored by its outcome; and each member's standing after it."""
+"""Settlements: every forecast of what was measured, scored by its outcome; and each member's reputation after it.
+
+Skill and judge weight are computed anew from all forecasts and settled verdicts of the session up to that experiment.
+"""
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 
 from council.audit.findings import Findings, same
+from council.judge import reputation
+from council.learned import Learner
 from council.store import Row, Store
 
 VERDICTS = """
@@ -26,11 +32,14 @@ def check(store: Store, session: Row, found: Findings) -> None:
         if row["number"] not in judged:
             found.add("settlement", f"{session['name']} x{row['number']}", "its verdict settles nothing")
     briers: dict[str, list[float]] = defaultdict(list)
+    learner = Learner(store, session["id"])
     for row in rows:
         if row["settles"]:
             where = f"{session['name']} x{row['number']}"
             with found.reading(where):
                 _settled(store, session, row, where, briers, row["round"] <= done, found)
+            with found.reading(where):
+                _learnt(store, session, row, where, learner, found)
 
 
 def _settled(
@@ -69,6 +78,31 @@ def _settled(
         if after["settled"] != len(scores) or not same(_rounded(after["brier"]), _rounded(brier)):
             told = f"{after['settled']} settled, Brier {after['brier']}"
             found.add("reputation", where, f"{name}: stored {told}, computed {len(scores)}, {brier}")
+
+
+def _learnt(store: Store, session: Row, row: Row, where: str, learner: Learner, found: Findings) -> None:
+    """Skill and weight of every member after an experiment are what the regression gives."""
+    stored = store.rows("reputation", session=session["id"], number=row["number"])
+    if not stored:
+        return
+    state = learner.after(row["round"], row["number"]).state
+    skills = {s.member: s.skill for s in reputation.proposers(state, seed=0, draws=1)}
+    weights = reputation.judges(state).weights
+    for after in stored:
+        computed: dict[str, object] = {"round": row["round"]}
+        for name, known in (("skill", skills), ("weight", weights)):
+            said = known.get(after["member"])
+            computed[name] = said and said.value
+            computed[f"{name}_sd"] = said and (said.high - said.value) / reputation.Z90
+        wrong = [k for k, v in computed.items() if not _near(after[k], v)]
+        found.compare("reputation", f"{where}, {after['member']}", after, {k: computed[k] for k in wrong})
+
+
+def _near(stored: float | None, computed: object) -> bool:
+    """Equal to nine digits: another machine's linear algebra may add in another order."""
+    if stored is None or not isinstance(computed, int | float):
+        return stored == computed
+    return math.isclose(stored, computed, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -11,17 +11,19 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from council import records
-from council.audit.findings import Findings, same
+from council.audit.findings import Findings, same, setting
 from council.baseline import WANTED
 from council.judge import book as books
+from council.judge import closing as closings
 from council.settling import FAILED, TRIALS
 from council.store import Row, Store
 from council.types import Book, Kind, Role
 
 RUNS = """
-SELECT e.round, e.number, e.role, e."commit", e.parent, e.code,
-       m.status, m.val_bpb, m.reason, m.s0, m.fingerprint, m.conditions
+SELECT e.round, e.number, e.role, e."commit", e.parent, e.code, e.split, e.proposal, p.step, p.replaces,
+       m.id AS measured, m.status, m.val_bpb, m.reason, m.s0, m.fingerprint, m.conditions
 FROM experiments e LEFT JOIN measurements m ON m.session = e.session AND m.number = e.number
+LEFT JOIN proposals p ON p.id = e.proposal
 WHERE e.session = ? ORDER BY e.number
 """
 
@@ -52,6 +54,8 @@ class Replay:
         self.by_number = {row["number"]: row for row in self.runs}
         self.verdicts = {row["number"]: row for row in self.store.rows("verdicts", session=sid)}
         self.books = self.store.rows("books", session=sid)
+        self.beliefs = {row["round"]: row["beliefs"] or {} for row in self.store.rows("tallies", session=sid)}
+        self.closings = {row["inputs"]["numbers"][-1]: row for row in self.store.rows("closings", session=sid)}
         self.next = 0
         done = self.store.one("session_ends", order="id DESC", session=sid)
         rounds = self.store.one("rounds", order="round DESC", session=sid)
@@ -66,13 +70,15 @@ class Replay:
         if ok and row["role"] in records.NOISE_ROLES:
             self.noise.append(row)
         if row["status"] is None or self.stopped:
-            last = row is self.runs[-1] or self.stopped
+            last = row is self.runs[-1] or self.stopped or row["role"] == Role.CLOSING  # a closing may be given up
             self.found.unless(last, "experiment", where, "it was never measured, and others ran after it")
             return
         if row["role"] in TRIALS:
             self._trial(row, where)
         elif row["role"] == Role.REPLICATE and row["round"] > 0 and ok:
             self._replicate(row, where)
+        elif row["role"] == Role.CLOSING:
+            self._closing(row, where)
         while (book := self._peek()) and book["number"] == row["number"] and book["cause"] == "start":
             self._start(book, where)
 
@@ -91,10 +97,10 @@ class Replay:
         return bool(first and not _alike(first, row))
 
     def _sigma2(self, since: int) -> float:
-        runs: dict[str, list[float]] = defaultdict(list)
+        runs: dict[tuple[str, str], list[float]] = defaultdict(list)
         used = self._since(since)
         for row in used:
-            runs[row["code"]].append(row["val_bpb"])
+            runs[row["code"], row["split"]].append(row["val_bpb"])
         return books.pooled_variance(used[0]["s0"], runs.values())
 
     def _since(self, since: int) -> list[Row]:
@@ -116,8 +122,10 @@ class Replay:
             self._failed(row, stored, before, where)
             return
         sigma2 = self._sigma2(self.at["since"])
-        keep = stored["inputs"].get("p_keep", books.P_KEEP)
-        judged = books.trial(before, sigma2, row["val_bpb"], stored["score"], row["commit"], keep)
+        keep = setting(self.session, "p_keep") or books.P_KEEP
+        assert isinstance(keep, int | float), "the configuration says what p_keep is"
+        score = self._score(row)
+        judged = books.trial(before, sigma2, row["val_bpb"], score, row["commit"], keep)
         made, verdict = judged.book, judged.verdict
         computed = {
             "kind": verdict.kind.value,
@@ -125,6 +133,7 @@ class Replay:
             "booked_before": verdict.booked_before,
             "delta": verdict.delta,
             "sigmas": verdict.sigmas,
+            "score": score,
             "expected": verdict.expected,
             "belief": verdict.belief,
             "inputs": dict(verdict.inputs),
@@ -133,6 +142,12 @@ class Replay:
         }
         self.found.compare("verdict", where, stored, computed)
         self._booked("trial", made, sigma2, row, where)
+
+    def _score(self, row: Row) -> float | None:
+        """What the council expected of a run when it voted; a late repair is judged by what was voted on."""
+        voted = row["replaces"] if row["step"] == "late_repair" else row["proposal"]
+        found = self.beliefs.get(row["round"], {}).get(str(voted))
+        return None if found is None else float(found)
 
     def _failed(self, row: Row, stored: Row, before: Book, where: str) -> None:
         kind = Kind.VOID if row["status"] == "ok" else FAILED.get(row["status"], Kind.VOID)
@@ -146,7 +161,7 @@ class Replay:
             "inputs": {"b": before.b, "v": before.v},
             "settles": int(kind is not Kind.VOID and not repaired),
             "round": row["round"],
-            **dict.fromkeys(("bpb", "delta", "sigmas", "expected", "belief")),
+            **dict.fromkeys(("bpb", "delta", "sigmas", "score", "expected", "belief")),
         }
         self.found.compare("verdict", where, stored, computed)
 
@@ -157,13 +172,37 @@ class Replay:
         if row["parent"] != before.commit:
             self.found.add("experiment", where, f"it repeats {row['parent']}, the incumbent is {before.commit}")
         sigma2 = self._sigma2(self.at["since"])
-        same_code = [r for r in self._since(self.at["since"]) if r["code"] == self.at["code"]]
+        same_code = [r for r in self._since(self.at["since"]) if (r["code"], r["split"]) == (self.at["code"], row["split"])]
         base = [r["val_bpb"] for r in same_code] if before.commit == self.session["commit"] else []
         if (book := self._peek()) is None or book["number"] != row["number"]:
             self.stopped = row["round"] > self.finished
             self.found.unless(self.stopped, "book", where, "it was measured and moved no book")
             return
         self._booked("replicate", books.replicate(before, sigma2, row["val_bpb"], base), sigma2, row, where)
+
+    def _closing(self, row: Row, where: str) -> None:
+        """The last run of a closing: σ with its pairs pooled in enters the book, which does not move otherwise."""
+        book, row_of = self._peek(), self.closings.get(row["number"])
+        booked = book is not None and (book["number"], book["cause"]) == (row["number"], "closing")
+        self.found.unless(booked == (row_of is not None), "closing", where, "a closing and its book do not go together")
+        if row_of is None or self.at is None or not booked:
+            return
+        pairs = [[self.by_number[n] for n in pair] for pair in row_of["inputs"]["pairs"]]
+        values = [[r["val_bpb"] for r in side] for side in zip(*pairs, strict=True)]
+        first = min(r["number"] for pair in pairs for r in pair) - 1
+        earlier = records.groups(self.store, self.session["id"], self.at["since"], first)
+        plan = closings.Plan((len(pairs),), row_of["inputs"]["level"])
+        closed = closings.close(values[0], values[1], pairs[0][0]["s0"], earlier, plan)
+        computed = {
+            "pairs": closed.pairs,
+            "gain": closed.gain,
+            "low": closed.low,
+            "sigma": closed.sigma,
+            "confirmed": int(closed.confirmed),
+            "inputs": {**row_of["inputs"], "freedom": closed.freedom, "commit": self.at["commit"]},
+        }
+        self.found.compare("closing", where, row_of, computed)
+        self._booked("closing", records.book_of(self.at), closed.sigma**2, row, where)
 
     def _start(self, stored: Row, where: str) -> None:
         """The book opens: on two runs of the baseline, and two of an incumbent that is measured again."""

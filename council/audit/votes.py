@@ -10,9 +10,10 @@ from typing import Any
 
 from council import judge, records
 from council.audit.edits import seed_of
-from council.audit.findings import Findings, same
+from council.audit.findings import Findings, same, setting
 from council.judge import ballots
 from council.judge.slates import draw
+from council.learned import Learner
 from council.store import Row, Store, digest
 from council.types import Ballot, Role
 from council.voting import count
@@ -22,13 +23,14 @@ def check(store: Store, session: Row, found: Findings) -> None:
     """Check the votes of every round of a session."""
     voters = {m["name"] for m in store.query("SELECT name FROM members WHERE session = ? AND votes", session["id"])}
     rounds = list(store.query("SELECT * FROM rounds WHERE session = ? ORDER BY round", session["id"]))
+    learner = Learner(store, session["id"])
     for number, opened in enumerate(rounds, 1):
         where = f"{session['name']} round {opened['round']}"
         with found.reading(where):
             found.unless(opened["round"] == number, "round", where, f"it is round {number} of its session")
             _opened(store, session, opened, where, found)
         with found.reading(where):
-            _round(store, session, opened["round"], voters, where, found)
+            _round(store, session, opened["round"], voters, learner, where, found)
 
 
 def _opened(store: Store, session: Row, opened: Row, where: str, found: Findings) -> None:
@@ -39,7 +41,9 @@ def _opened(store: Store, session: Row, opened: Row, where: str, found: Findings
         found.add("round", where, f"it stands on {opened['parent']}, the book on {told}")
 
 
-def _round(store: Store, session: Row, number: int, voters: set[str], where: str, found: Findings) -> None:
+def _round(
+    store: Store, session: Row, number: int, voters: set[str], learner: Learner, where: str, found: Findings
+) -> None:
     key = {"session": session["id"], "round": number}
     standing = records.standing(store, session["id"], number)
     slates = store.rows("slates", **key)
@@ -56,7 +60,8 @@ def _round(store: Store, session: Row, number: int, voters: set[str], where: str
         found.unless(not late, "tally", where, "it has valid proposals and an experiment, and no tally")
         picked = None
     else:
-        _tally(session, tally, [s for s in slates if s["step"] == "rank"], list(cast.values()), standing, where, found)
+        beliefs = learner.scored(number, {p: row["member"] for p, row in standing.items()}).scores
+        _tally(session, tally, [s for s in slates if s["step"] == "rank"], list(cast.values()), beliefs, where, found)
         picked = tally["pick"]
     for row in ran:
         _ran(store, row, picked, f"{session['name']} x{row['number']}", found)
@@ -122,17 +127,22 @@ def _tally(
     tally: Row,
     slates: list[Row],
     cast: list[Row],
-    standing: dict[int, Row],
+    beliefs: dict[int, float],
     where: str,
     found: Findings,
 ) -> None:
+    """The rule counted anew, and what the forecasts say of each proposal, which the verdict needs under any rule."""
+    chosen = setting(session, "rule")
+    if chosen is not None and tally["rule"] != chosen:
+        found.add("tally", where, f"it was counted by {tally['rule']}, the session's rule is {chosen}")
     seen = {s["judge"] for s in slates}
-    scores = count(tally["rule"], slates, [b for b in cast if b["judge"] in seen], list(standing))
+    scores = count(tally["rule"], slates, [b for b in cast if b["judge"] in seen], beliefs)
     ranking = list(judge.order(scores, lambda p: digest([session["seed"], tally["round"], p])))
     computed: dict[str, object] = {
         "scores": {str(p): score for p, score in scores.items()},
         "ranking": ranking,
         "pick": ranking[0] if ranking else None,
+        "beliefs": {str(p): score for p, score in beliefs.items()},
     }
     found.compare("tally", where, tally, computed)
 
