@@ -120,6 +120,8 @@ def _now(watch: Watch | None, state: Mapping[str, Any], now: float, columns: int
         title = clean(running.title, 120) if running.title else "the same code on a fresh seed"
         head = Text.assemble((f"x{running.number} {clean(running.role, 20)} ", "bold cyan"), title)
         bar = _bar(data.get("progress"), 12 if columns >= WIDE else 0)
+        if columns < WIDE:
+            data.pop("step", None)
         return [head, Text.assemble("   ", progress(Event("progress", "", data=data)), bar)]
     if not last:
         return [Text("waiting for the session to say something", "dim")]

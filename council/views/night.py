@@ -159,7 +159,7 @@ def _paid(found: Status, paid: Costs) -> str:
     if standing:
         best = sorted(standing.items(), key=lambda pair: (-pair[1], pair[0]))
         most = [clean(name, 40) for name, n in best if n == best[0][1]]
-        share = f"{best[0][1]} of the {sum(standing.values())}" if sum(standing.values()) > 1 else "the only"
+        share = _share(best[0][1], sum(standing.values()))
         who = f"{' and '.join(most[:3])}{' each' if len(most) > 1 else ''} wrote {share} standing "
         who += f"{_edit(sum(standing.values()))}; "
     busy = probability(min(1.0, paid.device / paid.wall)) if paid.wall else "–"
@@ -167,6 +167,13 @@ def _paid(found: Status, paid: Costs) -> str:
     bill = calls if paid.calls else "no language model was called, so it cost nothing"
     said = f"{who}{bill}, and the device was busy for {busy} of the time."
     return said if standing else said[0].upper() + said[1:]
+
+
+def _share(n: int, of: int) -> str:
+    """How much of what stands: the only edit, all of several, or some."""
+    if of == 1:
+        return "the only"
+    return f"all {of}" if n == of else f"{n} of the {of}"
 
 
 def _edit(n: int) -> str:

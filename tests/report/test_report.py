@@ -240,3 +240,8 @@ def test_what_cannot_be_written_is_said(lab):
     done = CliRunner().invoke(cli, ["-C", str(lab), "report", "-o", "none/such/../\0x"])
     assert done.exit_code != 0
     assert HOSTILE not in done.output
+
+
+@pytest.mark.parametrize(("n", "of", "said"), [(1, 1, "the only"), (3, 3, "all 3"), (2, 5, "2 of the 5")])
+def test_a_share_is_said_as_people_say_it(n, of, said):
+    assert night._share(n, of) == said

@@ -195,3 +195,9 @@ def test_the_default_display_is_live_only_where_somebody_watches(monkeypatch):
     assert ui.default() == "live"
     monkeypatch.setenv("TERM", "dumb")
     assert ui.default() == "plain"
+
+
+def test_a_narrow_terminal_shows_how_far_a_training_is(store):
+    found = watch.read(store)
+    running = replace(found.status, running=watch.status.Running(9, 20, "trial", "wide", "opus", START))
+    assert "   train, 43 s, loss 2.500   50%" in shown(replace(found, status=running), columns=39)
