@@ -36,6 +36,8 @@ _CORE = "tag:yaml.org,2002:"
 _INSIDE = re.compile(r"(?!/|(.*/)?\.\.(/|$)).*\S.*").fullmatch
 _FILE = Allowed("the path of a file inside the repository", test=_INSIDE)
 _PAIRS: Callable[[object], object] = lambda value: re.fullmatch(r"auto|\d{1,2}|\d\+\d", str(value))  # noqa: E731
+_CLOCK: Callable[[object], object] = lambda v: v is None or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", str(v))  # noqa: E731
+_DOLLARS = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 _BUDGET = Allowed("auto, or seconds of training above 0, at most 86400")
 
 
@@ -61,6 +63,8 @@ class Stop(Section):
     """When a session ends."""
 
     rounds: Annotated[int, Field(ge=1, le=1_000_000), Allowed("a whole number of rounds, 1 to 1000000")] = 100
+    until: Annotated[str | None, Allowed('null, or a time of day such as "07:30"', test=_CLOCK)] = None
+    max_usd: Annotated[_DOLLARS | None, Allowed("dollars above 0, or null for no cap")] = 20.0
 
 
 class Executor(Section):
@@ -90,15 +94,26 @@ class Config(Section):
             raise PydanticCustomError("allowed", "{said}", {"said": said, "at": [(n, "name") for n in twice[:1]]})
         return members
 
-    def override(self, *, budget: float | str | None = None, rounds: int | None = None) -> Config:
+    def override(
+        self,
+        *,
+        budget: float | str | None = None,
+        rounds: int | None = None,
+        until: str | None = None,
+        max_usd: float | None = None,
+    ) -> Config:
         """This configuration with what the command line says instead."""
         data = self.model_dump()
         data["lab"] |= {} if budget is None else {"budget": budget}
-        data["stop"] |= {} if rounds is None else {"rounds": rounds}
+        given = {"rounds": rounds, "until": until, "max_usd": max_usd}
+        data["stop"] |= {key: value for key, value in given.items() if value is not None}
         try:
             return Config.model_validate(data)
         except ValidationError as error:
-            wrong = [f"--{e['loc'][-1]}: {_show(e['input'])} is not allowed; {e['msg']}" for e in error.errors()]
+            wrong = [
+                f"--{str(e['loc'][-1]).replace('_', '-')}: {_show(e['input'])} is not allowed; {e['msg']}"
+                for e in error.errors()
+            ]
             raise ConfigError("\n".join(wrong)) from None
 
 

@@ -7,6 +7,7 @@ nearest region. The law: `apply(between(a, b), a) == b` for any two texts. Pure 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
 from council.errors import EditError
 from council.types import TRAIN_PY, Block, Edit
@@ -77,7 +78,7 @@ def between(old: str, new: str) -> Edit:
 
 
 def _unique_spans(
-    before: list[str], opcodes: list[tuple[str, int, int, int, int]], old: str
+    before: list[str], opcodes: Sequence[tuple[str, int, int, int, int]], old: str
 ) -> list[tuple[int, int, int, int]]:
     """Changed line ranges, each widened by equal lines until its old text is unique, merged where they meet."""
     spans: list[tuple[int, int, int, int]] = []

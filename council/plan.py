@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from council import spend
 from council.assembly import judges_of, members_of
+from council.calls import Calls
 from council.config import Config, load
 from council.errors import NoCouncil, UsageError
 from council.members.base import Member
 from council.repo import Repo, valid_session_name
 from council.store import Row, Store
+from council.types import TRAIN_PY
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Request:
     resume: str | None = None
     from_worktree: bool = False
     accept_unsandboxed: bool = False
+    until: str | None = None
+    max_usd: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class Prepared:
     old: Row | None
     commit: str
     done: int
+    spent: float
 
 
 def plan(request: Request) -> Plan:
@@ -73,6 +79,8 @@ def plan(request: Request) -> Plan:
 def _planned(ready: Prepared) -> Plan:
     kinds = {m.name: m.kind for m in ready.config.members}
     notes = [] if len(ready.members) > 2 else ["with two members each ballot ranks one proposal"]
+    if bill := _bill(ready):
+        notes.append(bill)
     return Plan(
         session=ready.name,
         resumed=ready.old is not None,
@@ -88,12 +96,24 @@ def _planned(ready: Prepared) -> Plan:
     )
 
 
+def _bill(ready: Prepared) -> str:
+    """What the rounds will cost, from real prompts; '' if members are free. Raises ConfigError on unknown prices."""
+    stop, text = ready.config.stop, program_text(ready.repo, ready.config.program)
+    brief = spend.first_brief(text, ready.repo.read(ready.commit, TRAIN_PY), "cpu")
+    dollars = sum(spend.estimate(ready.members, brief).values())
+    if not dollars:
+        return ""
+    return spend.sentence(dollars, max(0, stop.rounds - ready.done), stop.max_usd, ready.spent)
+
+
 def budget_of(config: Config) -> float | None:
     return None if config.lab.budget == "auto" else float(config.lab.budget)
 
 
 def prepare(request: Request) -> Prepared:
-    config = load(request.config).override(budget=request.budget, rounds=request.rounds)
+    config = load(request.config).override(
+        budget=request.budget, rounds=request.rounds, until=request.until, max_usd=request.max_usd
+    )
     repo = Repo.open(request.root)
     repo.check_free()
     path = repo.root / ".council" / "council.db"
@@ -102,6 +122,7 @@ def prepare(request: Request) -> Prepared:
         old = _resumed(store, request)
         name = old["name"] if old else _name(store, request)
         done = _rounds_done(store, old["id"]) if store and old else 0
+        spent = sum(Calls(store, old["id"]).money()) if store and old else 0.0
     finally:
         if store:
             store.close()
@@ -115,7 +136,7 @@ def prepare(request: Request) -> Prepared:
             f"a council needs two members, {len(members)} is present ({why})",
             hint="Add members to council.yaml; random, optuna and textbook need no key.",
         )
-    return Prepared(request, repo, config, members, absent, name, old, commit, done)
+    return Prepared(request, repo, config, members, absent, name, old, commit, done, spent)
 
 
 def program_text(repo: Repo, path: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from council.calls import resting
 from council.errors import CouncilError, MemberError
 from council.events import Emit, Event
 from council.executors.base import Executor
@@ -92,6 +93,11 @@ class Room:
         """
         if turn.member not in self.members:
             return None, self.outcome(turn, Miss.ABSENT, "it is not here any more")
+        if self.members[turn.member].is_llm:
+            rests = resting(self.store, self.sid, turn.member, turn.round)
+            if rests >= turn.round:
+                told = f"failed five rounds running; it is asked again in round {rests + 1}"
+                return None, self.outcome(turn, Miss.RESTING, told)
         try:
             async with asyncio.timeout(self.member_seconds):
                 answer = await question()

@@ -14,11 +14,13 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from council import __version__, deliberation, experiment, records
 from council.assembly import executor_of, judges_of
 from council.baseline import ground
+from council.calls import Calls
 from council.closing import close_session, sentence
 from council.config import to_public
 from council.errors import CouncilError, MachineFault
@@ -27,14 +29,15 @@ from council.live import live
 from council.lock import hold
 from council.plan import Plan, Prepared, Request, budget_of, plan, prepare, program_text
 from council.repo import Repo
-from council.room import Room
+from council.room import MEMBER_SECONDS, Room
 from council.running import runs
+from council.stops import broke, late, until
 from council.store import Row, Store, now
 from council.types import Role
 
 __all__ = ["Ending", "Plan", "Request", "plan", "run"]
 
-VERSIONED = ("torch", "numpy", "tiktoken", "langgraph", "optuna")
+VERSIONED = ("torch", "numpy", "tiktoken", "langgraph", "optuna", "anthropic", "openai", "litellm")
 """Packages whose versions are stored with the session."""
 
 
@@ -79,6 +82,8 @@ class Night:
         self.emit = emit
         self.killed: int | None = None
         self.room = self._room()
+        self.calls = Calls(store, self.room.sid, ready.members, cap=ready.config.stop.max_usd)
+        self.until = until(ready.config.stop.until, datetime.now())
 
     def _room(self) -> Room:
         ready, config = self.ready, self.ready.config
@@ -97,6 +102,7 @@ class Night:
             sandbox=config.lab.sandbox,
             emit=self.emit,
             p_keep=config.judge.p_keep,
+            member_seconds=max(MEMBER_SECONDS, *(2 * m.timeout + 20 for m in ready.members.values())),
         )
 
     def _open_session(self) -> Row:
@@ -125,8 +131,9 @@ class Night:
                         "session": session,
                         "name": m.name,
                         "kind": m.kind,
-                        "model": present.model if present else None,
-                        "options": m.options,
+                        "model": m.model,
+                        "options": m.model_dump(mode="json", exclude={"name", "kind", "model"}, exclude_none=True),
+                        "template": getattr(present, "template", None),
                         "votes": m.name in judges,
                         "absent": ready.absent.get(m.name),
                     },
@@ -177,6 +184,9 @@ class Night:
             await ground(room)
             if self.room.stopping:
                 return 130, "stopped after the experiment"
+            if reason := late(self.until, datetime.now()) or broke(self.store, room.sid, round_ - 1, room.members):
+                await close_session(room, self.ready.config.judge.closing_pairs)
+                return 0, reason
             if round_ > total:
                 await close_session(room, self.ready.config.judge.closing_pairs)
                 return 0, f"{total} rounds done"

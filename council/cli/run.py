@@ -23,6 +23,8 @@ TOLD = 12
 @click.command("run")
 @click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="Rounds in total, those already done included.")
 @click.option("--budget", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds of training per run.")
+@click.option("--until", metavar="HH:MM", help="Stop when the clock shows this, after the round at hand.")
+@click.option("--max-usd", type=click.FloatRange(min=0, min_open=True), metavar="X", help="Most dollars to spend.")
 @click.option("--offline", is_flag=True, help="Only members that need no network.")
 @click.option("--session", metavar="NAME", help="Name of the new session. [default: today's date]")
 @click.option(
@@ -49,6 +51,8 @@ def command(
     ctx: click.Context,
     rounds: int | None,
     budget: float | None,
+    until: str | None,
+    max_usd: float | None,
     offline: bool,
     session: str | None,
     resume: str | None,
@@ -78,6 +82,8 @@ def command(
         config=here(ctx) / config if config else top / "council.yaml",
         rounds=rounds,
         budget=budget,
+        until=until,
+        max_usd=max_usd,
         offline=offline,
         session=session,
         resume=resume,
