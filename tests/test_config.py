@@ -52,7 +52,13 @@ def test_members_alone_are_enough(tmp_path: Path) -> None:
         "auto",
         "auto",
     )
-    assert (config.judge.rule, config.stop.rounds, config.executor.kind, config.idle) == ("borda", 100, "local", "wait")
+    assert (config.judge.rule, config.stop.rounds, config.executor.kind, config.idle) == (
+        "forecast",
+        100,
+        "local",
+        "wait",
+    )
+    assert (config.judge.p_keep, config.judge.closing_pairs) == (0.5, "auto")
     assert config.members[0].options == {}
 
 
@@ -62,7 +68,7 @@ program: "notes/goal.md"
 lab: {dir: lab, corpus: sympy, budget: 1.5, device: cpu, sandbox: none}
 members:
   - {name: a.b-c_9, kind: "my_package.members:Mine", options: {depth: 3, tags: [x, null, true], day: 2026-11-20}}
-judge: {rule: borda}
+judge: {rule: schulze, p_keep: 0.7, closing_pairs: 3+3}
 stop: {rounds: 7}
 executor: {kind: local}
 idle: wait
@@ -74,6 +80,7 @@ idle: wait
         "cpu",
         7,
     )
+    assert (config.judge.rule, config.judge.p_keep, config.judge.closing_pairs) == ("schulze", 0.7, "3+3")
     assert config.members[0].options == {"depth": 3, "tags": ["x", None, True], "day": "2026-11-20"}
 
 

@@ -18,6 +18,8 @@ LAB = "allowed: dir, corpus, budget, device, sandbox"
 DEVICE = "allowed: auto, cpu, cuda, mps"
 FILE = "allowed: the path of a file inside the repository"
 BUDGET = "allowed: auto, or seconds of training above 0, at most 86400"
+RULES = "forecast, borda, schulze"
+PAIRS = "auto, a number of pairs, or blocks such as 3+3"
 ROUNDS = "allowed: a whole number of rounds, 1 to 1000000"
 
 # --- wrong keys and values -------------------------------------------------------------------------------------------
@@ -40,7 +42,10 @@ ROUNDS = "allowed: a whole number of rounds, 1 to 1000000"
         ("stop: {rounds: 1.5}", f"2: stop.rounds: 1.5 is not allowed; {ROUNDS}"),
         ("stop: {rounds: 0}", f"2: stop.rounds: 0 is not allowed; {ROUNDS}"),
         ("stop: {rounds: '7'}", f"2: stop.rounds: '7' is not allowed; {ROUNDS}"),
-        ("judge: {rule: borad}", "2: judge.rule: 'borad' is not allowed; allowed: borda. Did you mean borda?"),
+        ("judge: {rule: borad}", f"2: judge.rule: 'borad' is not allowed; allowed: {RULES}. Did you mean borda?"),
+        ("judge: {p_keep: 1}", "2: judge.p_keep: 1 is not allowed; allowed: a belief between 0 and 1"),
+        ("judge: {closing_pairs: -1}", f"2: judge.closing_pairs: -1 is not allowed; allowed: {PAIRS}"),
+        ("judge: {closing_pairs: 3+}", f"2: judge.closing_pairs: '3+' is not allowed; allowed: {PAIRS}"),
         ("idle: no", "2: idle: no (false or true in YAML unless quoted) is not allowed; allowed: wait"),
         ("program: ../x.md", f"2: program: '../x.md' is not allowed; {FILE}"),
         ("program: /etc/passwd", f"2: program: '/etc/passwd' is not allowed; {FILE}"),
