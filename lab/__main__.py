@@ -1,4 +1,4 @@
-"""The command line of the lab: `python -m lab measure|smoke|prepare`.
+"""The command line of the lab: `python -m lab measure|smoke|prepare|selftest`.
 
 Why plain argparse and late imports: `--help` and usage errors answer at once, without torch. Standard
 output carries the result and nothing else; progress goes to standard error, as one JSON object per
@@ -48,15 +48,26 @@ def parser() -> argparse.ArgumentParser:
     measure.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the experiment (0)")
     measure.add_argument("--split", choices=("validation", "vault"), default="validation", help="what to score on")
     measure.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
-    measure.add_argument("--sandbox", choices=("auto", *TIERS), default="auto", help="how boxes are shut in")
+    _add_sandbox(measure)
     measure.add_argument("--max-eval-seconds", type=_positive, metavar="S", help="limit on scoring")
     measure.add_argument("--json", action="store_true", help="print one JSON object; progress as JSON lines")
     smoke = commands.add_parser("smoke", help="three steps on the CPU: does FILE run at all?")
     smoke.add_argument("file", metavar="FILE", type=Path)
+    _add_sandbox(smoke)
     smoke.add_argument("--json", action="store_true", help="print one JSON object")
+    selftest = commands.add_parser("selftest", help="which sandbox tiers keep their promises on this machine?")
+    selftest.add_argument("--fresh", action="store_true", help="try again instead of remembering")
+    selftest.add_argument("--json", action="store_true", help="print one JSON object")
     prepare = commands.add_parser("prepare", help="build the corpus cache, if it is not there yet")
     prepare.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     return top
+
+
+def _add_sandbox(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--sandbox", choices=("auto", *TIERS), default="auto", help="how boxes are shut in")
+    command.add_argument(
+        "--i-accept-unsandboxed", action="store_true", dest="unsandboxed", help="let edited code run with your rights"
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -65,7 +76,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _interrupt)
-        return {"measure": _measure, "smoke": _smoke, "prepare": _prepare}[options.command](options)
+        return {"measure": _measure, "smoke": _smoke, "prepare": _prepare, "selftest": _selftest}[options.command](
+            options
+        )
     except Interrupted as interrupted:
         print("interrupted; every process was ended and nothing was kept", file=sys.stderr)
         return interrupted.exit_code
@@ -77,12 +90,12 @@ def main(argv: list[str] | None = None) -> int:
 def _measure(options: argparse.Namespace) -> int:
     from lab.process import watch_parent
     from lab.referee import Request, measure
-    from lab.sandbox import resolve
+    from lab.sandbox_tiers import resolve
 
     watch_parent(_end_self)
     source, device = _source(options.file), _device(options.device)
     request = Request(
-        source, device, options.budget, options.seed, options.split, resolve(options.sandbox),
+        source, device, options.budget, options.seed, options.split, resolve(options.sandbox, options.unsandboxed),
         max_eval_seconds=options.max_eval_seconds,
     )  # fmt: skip
     result = measure(request, _report_json if options.json else _report_line)
@@ -93,9 +106,10 @@ def _measure(options: argparse.Namespace) -> int:
 def _smoke(options: argparse.Namespace) -> int:
     from lab.process import watch_parent
     from lab.referee import smoke
+    from lab.sandbox_tiers import resolve
 
     watch_parent(_end_self)
-    result = smoke(_source(options.file))
+    result = smoke(_source(options.file), sandbox=resolve(options.sandbox, options.unsandboxed))
     if options.json:
         keys = ("status", "reason", "total_seconds", "params", "sha256", "log_tail")
         print(json.dumps({key: getattr(result, key) for key in keys}), flush=True)
@@ -114,6 +128,21 @@ def _prepare(options: argparse.Namespace) -> int:
     prepared = prepare(open_corpus("sympy"), sizes.vocab_size)
     print(json.dumps(fingerprint(prepared, sizes)))
     return 0
+
+
+def _selftest(options: argparse.Namespace) -> int:
+    """Every tier and what it keeps closed here; exit 1 if no tier passes."""
+    from lab.sandbox_selftest import examine, run
+
+    findings = [(run if options.fresh else examine)(tier) for tier in TIERS if tier != "none"]
+    best = next((finding.tier for finding in findings if finding.passed), None)
+    if options.json:
+        print(json.dumps({"auto": best, "tiers": [finding.to_dict() for finding in findings]}), flush=True)
+    else:
+        from lab.sandbox_tiers import table
+
+        print(table(findings, best))
+    return 0 if best else 1
 
 
 def _source(path: Path) -> bytes:

@@ -130,12 +130,17 @@ def exit_code(pid: int) -> int | None:
 
 
 def peak_memory_mb(pid: int) -> float | None:
-    """The most memory that `pid` ever held, MB; None where the system does not tell."""
+    """The most memory that a process of the tree of `pid` ever held, MB; None where the system does not tell."""
+    held = [_held_mb(process.pid) for process in tree(pid, processes())] if LINUX else []
+    return max(held, default=0.0) or None
+
+
+def _held_mb(pid: int) -> float:
     try:
         with open(f"/proc/{pid}/status") as file:
             return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmHWM"))
     except (OSError, StopIteration):
-        return None
+        return 0.0
 
 
 def _reap(pid: int) -> None:

@@ -83,10 +83,12 @@ def measure(request: Request, report: Report = lambda line: None) -> Measurement
     return result
 
 
-def smoke(source: bytes, report: Report = lambda line: None) -> Measurement:
+def smoke(source: bytes, report: Report = lambda line: None, sandbox: str = "none") -> Measurement:
     """Three steps on random tokens in the same boxes, on the CPU: does it run at all?"""
     limit = settings.SMOKE_SECONDS
-    request = Request(source, budget=limit, steps=settings.SMOKE_STEPS, wall_seconds=limit, max_eval_seconds=limit)
+    request = Request(
+        source, budget=limit, steps=settings.SMOKE_STEPS, wall_seconds=limit, max_eval_seconds=limit, sandbox=sandbox
+    )
     result = measure(request, report)
     result.val_bpb = None
     return result
@@ -188,7 +190,7 @@ class Experiment:
             "steps": request.steps,
         }
         fds = {"source": self._source, "progress": self._page.fd}
-        box = launch(spec, fds, self._folder.fresh(role), listen)
+        box = launch(spec, fds, self._folder.fresh(role), listen, request.sandbox)
         self._children.add(box.pid)
         tree = Tree(box.pid, self._children)
         self._closers.append(box.close)

@@ -1,10 +1,11 @@
 """Starts a box: a fresh process with a socket, an empty folder and almost no environment.
 
 Why an allow-list: whatever is inherited by default (keys, paths, open files) is what an edited
-`train.py` could use. One tier exists so far, `none`: a process of its own, but of the same user, that
-can read the disk and reach the network. Results say so.
+`train.py` could use. How much more a box is shut in is its *tier*: `bwrap` (`sandbox_bwrap.py`),
+`landlock` (`sandbox_landlock.py`), or `none`, a process of the same user that can read the disk and reach
+the network. Which of them a machine can keep is found out in `sandbox_tiers.py`. Results say the tier.
 
-A stronger tier is a function that turns the command of a box into the command of a sandboxed box.
+To add a tier, give it a name in `TIERS`, a way in here, and a line in the table of docs/sandbox.md.
 """
 
 import json
@@ -19,17 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.errors import LabError
+from lab.memory import sealed
 from lab.process import exit_code, processes
 from lab.protocol import Channel
 
-TIERS = ("none",)
+TIERS = ("bwrap", "landlock", "none")  # strongest first
+PROCESSES = 512  # and threads, of one box; as root of all boxes together, for all of them are nobody
 INHERITED = ("LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "NVIDIA_VISIBLE_DEVICES")
 PACKAGE_PARENT = Path(__file__).resolve().parent.parent
-
-
-def resolve(tier: str) -> str:
-    """The tier that `tier` stands for: `auto` is the strongest there is here."""
-    return TIERS[-1] if tier == "auto" else tier
 
 
 def environment(folder: Path, device: str) -> dict[str, str]:
@@ -75,6 +74,7 @@ class Box:
     channel: Channel
     output: int  # non-blocking descriptor of what it prints, -1 if nobody listens
     folder: Path
+    wrapped: bool = False  # the process is bwrap, which says how the box ended in numbers of its own
 
     @property
     def pid(self) -> int:
@@ -82,7 +82,8 @@ class Box:
 
     def exit_code(self) -> int | None:
         """How it ended, None while it runs."""
-        return exit_code(self.pid)
+        code = exit_code(self.pid)
+        return 128 - code if self.wrapped and code is not None and code > 128 else code
 
     def close(self) -> None:
         """Forget a box whose processes have ended."""
@@ -97,37 +98,88 @@ class Box:
             self.output = -1
 
 
-def launch(spec: dict[str, Any], fds: dict[str, int], folder: Path, listen: bool) -> Box:
-    """Start a box in `folder` with a socket and `fds`, and nothing else of ours.
+def launch(spec: dict[str, Any], fds: dict[str, int], folder: Path, listen: bool, tier: str = "none") -> Box:
+    """Start a box of `tier` in `folder` with a socket and `fds`, and nothing else of ours.
 
-    `spec` is what the box is told at once; `listen` keeps what it prints. Raises OSError.
+    `spec` is what the box is told at once; `listen` keeps what it prints. Raises OSError or LabError.
     """
     ours, theirs = socket.socketpair()
     output, printed = os.pipe() if listen else (-1, -1)
-    spec = spec | {"parent": os.getpid(), "fds": fds | {"socket": theirs.fileno()}}
+    inherited = {"socket": theirs.fileno(), **fds}
+    kept: list[int] = []
     try:
+        spec = spec | {"parent": os.getpid(), "fds": inherited}
+        way_in = {"none": _plain, "bwrap": _bwrap, "landlock": _landlock}[tier]
+        command, inside = way_in(spec, folder, kept)
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "lab.box", json.dumps(spec)],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=printed if listen else subprocess.DEVNULL,
             stderr=printed if listen else subprocess.DEVNULL,
-            env=environment(folder, spec["device"]),
+            env=environment(inside, spec["device"]),
             cwd=folder,
-            pass_fds=[theirs.fileno(), *fds.values()],
+            pass_fds=[*inherited.values(), *kept],
             start_new_session=True,  # a Ctrl-C in the terminal is for the referee alone
         )
-    except OSError:
+    except (OSError, LabError):
         ours.close()
         if listen:
             os.close(output)
         raise
     finally:
         theirs.close()
-        if listen:
-            os.close(printed)
+        for fd in (*kept, *([printed] if listen else [])):
+            os.close(fd)
     if listen:
         os.set_blocking(output, False)
-    return Box(process, Channel(ours), output, folder)
+    return Box(process, Channel(ours), output, folder, wrapped=tier == "bwrap")
+
+
+def _python(module: str, spec: dict[str, Any]) -> list[str]:
+    return [sys.executable, "-P", "-m", module, json.dumps(spec)]
+
+
+def _plain(spec: dict[str, Any], folder: Path, kept: list[int]) -> tuple[list[str], Path]:
+    """Command of a box, and its folder as it sees it."""
+    return _python("lab.box", spec), folder
+
+
+def _bwrap(spec: dict[str, Any], folder: Path, kept: list[int]) -> tuple[list[str], Path]:
+    """The same behind bwrap; `kept` gains the descriptors that bwrap has to read."""
+    from lab import sandbox_bwrap as bwrap
+    from lab.sandbox_layout import layout
+    from lab.sandbox_seccomp import program
+
+    cuda = spec["device"] == "cuda"
+    empty = folder / "empty"
+    empty.mkdir(mode=0o755)
+    kept.append(_readable("filter", program()))
+    words = bwrap.arguments(layout(spec["device"]), spec["device"], spec["role"] != "score" or cuda, empty, kept[0])
+    kept.append(_readable("arguments", b"".join(word.encode() + b"\0" for word in words)))
+    enter = _limits(spec["device"]) | {"tier": "bwrap", "uid": bwrap.NOBODY}
+    box = _python("lab.sandbox_enter", spec | {"parent": 1, "enter": enter})  # 1 is bwrap, in the box's eyes
+    return [bwrap.executable(), "--args", str(kept[1]), "--", *box], Path(bwrap.INSIDE)
+
+
+def _landlock(spec: dict[str, Any], folder: Path, kept: list[int]) -> tuple[list[str], Path]:
+    raise LabError("the tier landlock is not there yet")
+
+
+def _limits(device: str) -> dict[str, Any]:
+    """What one box may use of the machine. CUDA reserves more addresses than there is memory."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "memory_bytes": 0 if device == "cuda" else max(8 << 30, memory * 3 // 4),
+        "file_bytes": (8 << 30) if device == "cuda" else (1 << 30),
+        "processes": PROCESSES,
+    }
+
+
+def _readable(name: str, data: bytes) -> int:
+    """The descriptor of memory that holds `data`, standing at its beginning."""
+    fd = sealed(name, [data])
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
 
 
 class RunFolder:

@@ -21,6 +21,8 @@ EXPECTED_KEYS = [
     "causality", "reported", "log_tail",
 ]  # fmt: skip
 
+UNSANDBOXED = ("--sandbox", "none", "--i-accept-unsandboxed")
+
 
 @pytest.fixture
 def train_py(tmp_path: Path) -> Path:
@@ -36,7 +38,8 @@ def test_measure_prints_one_object_with_the_documented_keys(train_py: Path) -> N
     assert list(result) == EXPECTED_KEYS == list(KEYS)
     assert result["status"] == "ok", result["reason"]
     assert 2 < result["val_bpb"] < 6
-    assert (result["seed"], result["split"], result["device"], result["sandbox"]) == (5, "validation", "cpu", "none")
+    tier = one_object(lab("selftest", "--json").stdout)["auto"]
+    assert (result["seed"], result["split"], result["device"], result["sandbox"]) == (5, "validation", "cpu", tier)
     assert result["causality"] is None
     assert result["s0"] == 0.008
     assert result["fingerprint"]["corpus"] == "sympy"
@@ -142,7 +145,7 @@ def test_help_does_not_load_torch() -> None:
 def _started(path: Path, note: Path, **options: object) -> tuple[subprocess.Popen[str], int]:
     """A measurement that sleeps in its train box, and that box's pid."""
     path.write_bytes(tiny(before=f"open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(60)"))
-    command = [sys.executable, "-m", "lab", "measure", str(path), "--json"]
+    command = [sys.executable, "-m", "lab", "measure", str(path), "--json", *UNSANDBOXED]  # it writes a note
     run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
     deadline = time.monotonic() + 30
     while not (note.exists() and note.read_text()):
@@ -181,7 +184,8 @@ def test_the_referee_dies_with_its_parent(tmp_path: Path) -> None:
     path.write_bytes(
         tiny(before=f"open({str(note)!r}, 'w').write(f'{{os.getpid()}} {{os.getppid()}}'); time.sleep(60)")
     )
-    code = f"import subprocess, sys; subprocess.run([sys.executable, '-m', 'lab', 'measure', {str(path)!r}, '--json'])"
+    words = ["-m", "lab", "measure", str(path), "--json", *UNSANDBOXED]
+    code = f"import subprocess, sys; subprocess.run([sys.executable, *{words!r}])"
     parent = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
