@@ -29,21 +29,24 @@ def shuffled(tokens: np.ndarray, seed: int, chunk: int = CHUNK) -> np.ndarray:
     return chunks[np.random.default_rng(seed).permutation(len(chunks))].reshape(-1)
 
 
-def strided_rows(tokens: np.ndarray, count: int, seq_len: int) -> np.ndarray:
+def strided_rows(tokens: np.ndarray, count: int, seq_len: int, batch: int = 1) -> np.ndarray:
     """At most `count` disjoint rows [count, seq_len + 1] at even distances over all of `tokens`.
 
+    Their number is a multiple of `batch` if there are that many: a smaller last batch would be computed in another
+    order, and losses would differ in their last bits with the place of a row.
     Raises LabError if `tokens` does not hold a single row.
     """
     count = min(count, len(tokens) // (seq_len + 1))
     if count < 1:
         raise LabError(f"{len(tokens)} tokens are too few for one row of {seq_len + 1}")
+    count = count // batch * batch or count
     starts = np.arange(count) * (len(tokens) // count)
     return tokens[starts[:, None] + np.arange(seq_len + 1)]
 
 
 def experiment_data(prepared: Prepared, sizes: Sizes, seed: int, split: str) -> Data:
     """The data of one experiment, scored on `split`."""
-    rows = strided_rows(prepared.tokens[split], sizes.eval_tokens // sizes.seq_len, sizes.seq_len)
+    rows = strided_rows(prepared.tokens[split], sizes.eval_tokens // sizes.seq_len, sizes.seq_len, sizes.eval_batch)
     return Data(shuffled(prepared.tokens["train"], seed), rows, prepared.tokenizer.byte_lengths())
 
 

@@ -32,7 +32,7 @@ class Measurement:
     fingerprint: dict[str, Any] | None = None  # corpus, splits, tokenizer, V, T
     conditions: dict[str, Any] | None = None  # machine, threads, precision, torch, clock, budget, sandbox
     sha256: str | None = None  # of the source
-    causality: dict[str, Any] | None = None  # not checked yet
+    causality: dict[str, Any] | None = None  # edges, controls, tolerance, max_difference (nats per position)
     reported: dict[str, Any] = field(default_factory=dict)  # what train.py says of itself, untrusted
     log_tail: str = ""  # the end of what the train box printed, untrusted
 

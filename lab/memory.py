@@ -67,9 +67,12 @@ def size_of(fd: int, at_most: int) -> int:
     return info.st_size
 
 
-def read_into(fd: int, size: int) -> bytearray:
-    """A private copy of the first `size` bytes of `fd`. Raises Rejected if there are fewer."""
-    copy = bytearray(size)
+def read_into(fd: int, size: int, into: bytearray | None = None) -> bytearray:
+    """A private copy of the first `size` bytes of `fd`. Raises Rejected if there are fewer.
+
+    `into` is used again if it has the size: fresh memory costs as much as the copy.
+    """
+    copy = into if into is not None and len(into) == size else bytearray(size)
     view, offset = memoryview(copy), 0
     while offset < size:
         count = os.preadv(fd, [view[offset:]], offset)

@@ -2,7 +2,7 @@
 
 Why a process of its own: edited code is rewarded for a low number, so it runs elsewhere (`box.py`) and
 this process never imports it and never unpickles anything. The order is fixed: train box, weights,
-*everything of the train box dead*, score box, losses, score.
+*everything of the train box dead*, two score boxes, losses, a look at whether they agree, score.
 
     request = Request(source, device="cpu", seed=1)
     measurement = measure(request)
@@ -12,6 +12,7 @@ this process never imports it and never unpickles anything. The order is fixed: 
 
 import hashlib
 import os
+import secrets
 import sys
 import threading
 import time
@@ -23,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from lab import settings
+from lab import causality, noise, settings
 from lab.cache import prepare
 from lab.clock import Clock, CpuClock, WallClock
 from lab.conditions import conditions, gpu_memory_mb
@@ -34,9 +35,9 @@ from lab.measurement import Measurement
 from lab.memory import ProgressPage, sealed
 from lab.process import Tree, become_subreaper
 from lab.sandbox import Box, RunFolder, launch
-from lab.scoring import ScorePhase
+from lab.scoring import Conversation, ScorePhase
 from lab.settings import SIZES, Sizes
-from lab.training import Report, TrainPhase
+from lab.training import Report, TrainPhase, Weights
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Experiment:
         self.request, self.result, self.report = request, result, report
         self._closers: list[Callable[[], object]] = []
         self._children: set[int] = set()  # pids of boxes
-        self._score_box: Box | None = None
+        self._score_boxes: list[Box] = []
 
     def run(self) -> None:
         """Raises Ended or LabError or OSError; leaves no process and no file in any case."""
@@ -132,7 +133,6 @@ class Experiment:
         self._closers.append(self._folder.remove)
         self._page = ProgressPage()
         self._closers.append(self._page.close)
-        self._source = self._keep(sealed("train.py", [request.source]))
         phase, tree = self._train_phase(data, readable)
         result.conditions = conditions(request.device, phase.clock.name, request.seconds, request.sandbox)
         try:
@@ -144,15 +144,36 @@ class Experiment:
         self._keep(weights.fd)
         result.params = weights.numbers
         began = time.monotonic()
-        scorer = ScorePhase(
-            self._prestarted(), data.rows, request.sizes.vocab_size, request.sizes.eval_batch,
-            request.device if request.device == "cuda" else "cpu",
-            request.max_eval_seconds or request.sizes.eval_seconds, self.report,
-        )  # fmt: skip
-        losses = scorer.run(weights)
-        result.val_bpb = _score(losses, data)
+        result.val_bpb = self._score(data, weights)
         result.eval_seconds = round(time.monotonic() - began, 3)
         result.status = "ok"
+
+    def _score(self, data: Data, weights: Weights) -> float:
+        """The BPB of `weights`, once two boxes agree on it. Raises Ended."""
+        request, sizes = self.request, self.request.sizes
+        probe = causality.spliced(data.rows, data.train, np.random.default_rng(), sizes.eval_batch)
+        if not self._score_boxes:
+            self._prepare_scoring()
+        conversations = [
+            Conversation(box, inputs, probe.targets[rows], sizes.vocab_size, sizes.eval_batch)
+            for box, inputs, rows in zip(self._score_boxes, probe.inputs, probe.rows, strict=True)
+        ]
+        device = request.device if request.device == "cuda" else "cpu"
+        limit = request.max_eval_seconds or sizes.eval_seconds
+        losses = ScorePhase(conversations, device, limit, self.report).run(weights)
+        finding = causality.judge(losses, probe, self._tolerance(losses, probe))
+        self.result.causality = {name: value for name, value in finding.items() if name != "reason"}
+        causality.check(finding)
+        return _bits_per_byte(causality.whole_losses(losses, probe), data)
+
+    def _tolerance(self, losses: causality.Losses, probe: causality.Probe) -> float | None:
+        """How far losses may be apart on this device; the first measurement under these conditions finds it out."""
+        if self.request.device == "cpu":
+            return None
+        here = self.result.fingerprint or {}, self.result.conditions or {}
+        if "tolerance" not in noise.recall(*here):
+            noise.remember(*here, tolerance=causality.control_difference(losses, probe))
+        return causality.usable_tolerance(noise.recall(*here)["tolerance"])
 
     def _data(self) -> tuple[Data, bool]:
         """What is trained and scored on, and whether a box could read the training text on the disk."""
@@ -189,8 +210,15 @@ class Experiment:
             "budget": request.seconds,
             "steps": request.steps,
         }
-        fds = {"source": self._source, "progress": self._page.fd}
-        box = launch(spec, fds, self._folder.fresh(role), listen, request.sandbox)
+        source = sealed("train.py", [request.source])  # shared with no other box, so that none can leave a mark there
+        page = self._page if role == "train" else ProgressPage()
+        try:
+            fds = {"source": source, "progress": page.fd}
+            box = launch(spec, fds, self._folder.fresh(secrets.token_hex(4)), listen, request.sandbox)
+        finally:
+            os.close(source)
+            if page is not self._page:
+                page.close()
         self._children.add(box.pid)
         tree = Tree(box.pid, self._children)
         self._closers.append(box.close)
@@ -198,15 +226,9 @@ class Experiment:
         return box, tree
 
     def _prepare_scoring(self) -> None:
-        """While the train box works, let the score box and this process import torch."""
-        self._score_box, _ = self._launch("score", listen=False)
+        """While the train box works, let the score boxes and this process import torch."""
+        self._score_boxes = [self._launch("score", listen=False)[0] for _ in range(2)]
         threading.Thread(target=_import_torch, daemon=True).start()
-
-    def _prestarted(self) -> Box:
-        if self._score_box is None:
-            self._prepare_scoring()
-        assert self._score_box is not None
-        return self._score_box
 
     def _watching_gpu(self, report: Report) -> Report:
         """Where there is a GPU, also note once a second how much of its memory is in use."""
@@ -243,7 +265,7 @@ def random_data(sizes: Sizes, seed: int) -> Data:
     return Data(train, rows, np.ones(sizes.vocab_size, dtype=np.int64))
 
 
-def _score(losses: Any, data: Data) -> float:
+def _bits_per_byte(losses: Any, data: Data) -> float:
     import torch
 
     from lab.bpb import bits_per_byte

@@ -1,9 +1,11 @@
-"""The score box, seen from the referee: weights and rows out, full logits back, losses computed here.
+"""The score boxes, seen from the referee: weights and rows out, full logits back, losses computed here.
 
-Why a second box: what trained could have changed anything in its own process, so the model is rebuilt
-in a fresh one from the same source and the bare weights. Every row is asked once, in random order, and
-the answer is copied before it is looked at. The result is a loss per row and position, so that another
-box's answers can be compared with it place by place.
+Why fresh boxes: what trained could have changed anything in its own process, so the model is rebuilt from
+the same source and the bare weights. Every box is asked every row once, in a random order of its own, and
+its answer is copied before it is looked at. The boxes work at the same time, so that none can tell from
+the clock which it is. The result is a loss per box, row and position.
+
+What a score box says reaches nobody: it has seen the hidden text, so its end is told in words of ours.
 """
 
 import os
@@ -11,12 +13,12 @@ import random
 import select
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lab.errors import Ended, Rejected
-from lab.measurement import printable
 from lab.memory import read_into, sealed, size_of
 from lab.protocol import Message, checked
 from lab.sandbox import Box
@@ -35,104 +37,152 @@ REASONS = {  # the only things that are ever said about what happened in a score
     "output": ("rejected", "the model did not return a tensor"),
     "missing": ("crash", "build could not be found for scoring"),
     "oom": ("oom", "the model ran out of memory while it was scored"),
+    "shape": ("rejected", "logits have another shape than [rows, T, V]"),
+    "dtype": ("rejected", f"logits have another type than {', '.join(LOGIT_SIZES)}"),
+    "finite": ("rejected", "logits are not finite everywhere"),
+    "bytes": ("rejected", "logits have fewer or more bytes than their shape says"),
+    "ended": ("crash", "the score box ended before it answered everything"),
+    "protocol": ("rejected", "the score box broke the protocol"),
+    "other": ("crash", "the score box failed"),
 }
 
 
-class ScorePhase:
-    """One score box and the rows it is asked."""
+def ended(kind: str) -> Ended:
+    """The end of a measurement for one of REASONS."""
+    status, reason = REASONS.get(kind, REASONS["other"])
+    return Rejected(reason) if status == "rejected" else Ended(status, reason)
 
-    def __init__(
-        self, box: Box, rows: np.ndarray, vocab_size: int, batch: int, device: str, limit: float, report: Report
-    ) -> None:
-        """`rows` is int16 [rows, T + 1], of which the box sees the first T of each; `limit` in seconds."""
-        self.box, self.rows, self.vocab_size = box, rows, vocab_size
-        self.batch, self.device, self.limit, self.report = batch, device, limit, report
 
-    def run(self, weights: Weights) -> "torch.Tensor":
-        """Losses in nats, float32 [rows, T], in the order of `rows`.
+class Conversation:
+    """One box and the rows it is asked."""
 
-        Raises Ended: crash, timeout, oom or rejected.
-        """
+    def __init__(self, box: Box, inputs: np.ndarray, targets: np.ndarray, vocab_size: int, batch: int) -> None:
+        """`inputs` and `targets` are int16 [rows, T]; the box sees the inputs alone."""
         import torch
 
-        self._began = time.monotonic()
-        self._wait_for("ready")
-        self.box.channel.send("weights", weights.fd, **weights.fields)
-        losses = torch.empty(len(self.rows), self.rows.shape[1] - 1)
-        order = random.SystemRandom().sample(range(len(self.rows)), len(self.rows))
-        waiting = deque(np.array(order[i : i + self.batch]) for i in range(0, len(order), self.batch))
-        asked: deque[np.ndarray] = deque()
-        done, next_report = 0, 0.0
-        while waiting or asked:
-            while waiting and len(asked) < IN_FLIGHT:
-                asked.append(waiting.popleft())
-                self._ask(asked[-1])
-            where = asked.popleft()
-            losses[torch.from_numpy(where)] = self._answer(where)
-            done += len(where)
-            if time.monotonic() >= next_report:
-                next_report = time.monotonic() + 1.0
-                self.report(self._line(done / len(self.rows)))
-        return losses
+        self.box, self.inputs, self.targets, self.vocab_size = box, inputs, targets, vocab_size
+        order = random.SystemRandom().sample(range(len(inputs)), len(inputs))
+        self._waiting = deque(np.array(order[i : i + batch]) for i in range(0, len(order), batch))
+        self._asked: deque[np.ndarray] = deque()
+        self._is_ready = False
+        self._copy = bytearray()
+        self.losses = torch.empty(targets.shape, dtype=torch.float32)  # nats, in the order of `inputs`
+        self.answered = 0  # rows
 
-    def _line(self, progress: float) -> dict[str, object]:
-        seconds = round(time.monotonic() - self._began, 2)
-        return {"phase": "score", "seconds": seconds, "step": None, "loss": None, "progress": round(progress, 4)}
+    @property
+    def is_done(self) -> bool:
+        return not self._waiting and not self._asked
 
-    def _ask(self, where: np.ndarray) -> None:
-        fd = sealed("rows", [self.rows[where, :-1].tobytes()])
+    def advance(self, weights: Weights, device: str) -> None:
+        """Deal with one message, if there is one. Raises Ended."""
         try:
-            self.box.channel.send("rows", fd, count=len(where))
+            message = self.box.channel.poll()
+            if message is None:
+                if self.box.channel.closed or self.box.exit_code() is not None:
+                    self._fail()
+                return
+            message = checked(message)
+        except Rejected as error:
+            raise ended("protocol") from error
+        if message.kind == "error":
+            raise ended(message.fields["kind"])
+        if message.kind == "ready" and not self._is_ready:
+            self._is_ready = True
+            self._send_weights(weights)
+        elif message.kind == "logits" and self._asked:
+            self._note(message, device)
+        else:
+            raise ended("protocol")
+        while self._waiting and len(self._asked) < IN_FLIGHT:
+            self._ask(self._waiting.popleft())
+
+    def _send_weights(self, weights: Weights) -> None:
+        """Every box gets memory of its own: even the position in a shared file would carry a word to the other."""
+        fd = sealed("weights", [read_into(weights.fd, os.fstat(weights.fd).st_size)])
+        try:
+            self.box.channel.send("weights", fd, **weights.fields)
         except OSError:
-            self._fail("the score box ended before it was asked everything")
+            self._fail()
         finally:
             os.close(fd)
 
-    def _answer(self, where: np.ndarray) -> "torch.Tensor":
-        """Losses [len(where), T] from the next logits."""
+    def _ask(self, where: np.ndarray) -> None:
+        self._asked.append(where)
+        fd = sealed("rows", [self.inputs[where].tobytes()])
+        try:
+            self.box.channel.send("rows", fd, count=len(where))
+        except OSError:
+            self._fail()
+        finally:
+            os.close(fd)
+
+    def _note(self, message: Message, device: str) -> None:
+        """Take the losses [rows, T] of the oldest question from these logits."""
         import torch
 
         from lab.bpb import token_losses
 
-        message = self._wait_for("logits")
+        where = self._asked.popleft()
         try:
             data = self._copied(message, len(where))
         finally:
             os.close(message.fd)
         logits = torch.frombuffer(data, dtype=getattr(torch, message.fields["dtype"])).view(-1, self.vocab_size)
-        targets = torch.from_numpy(self.rows[where, 1:].astype(np.int64)).reshape(-1)
-        losses = token_losses(logits.to(self.device), targets.to(self.device)).cpu()
+        targets = torch.from_numpy(self.targets[where].astype(np.int64)).reshape(-1)
+        if device == "cuda":
+            logits = logits.pin_memory()
+        losses = token_losses(logits.to(device), targets.to(device)).cpu()
         if losses.isnan().any():
-            raise Rejected(f"logits are not finite at {int(losses.isnan().sum())} of {losses.numel()} positions")
-        return losses.view(len(where), -1)
+            raise ended("finite")
+        self.losses[torch.from_numpy(where)] = losses.view(len(where), -1)
+        self.answered += len(where)
 
     def _copied(self, message: Message, count: int) -> bytearray:
         """The bytes of a batch of logits in memory of our own, once their shape and type are right."""
-        expected = [count, self.rows.shape[1] - 1, self.vocab_size]
-        shape, dtype = message.fields["shape"], message.fields["dtype"]
-        if shape != expected:
-            raise Rejected(f"logits have shape {shape}, expected {expected}")
-        if dtype not in LOGIT_SIZES:
-            raise Rejected(f"logits have type {printable(dtype)[:20]}, expected one of {', '.join(LOGIT_SIZES)}")
-        size = expected[0] * expected[1] * expected[2] * LOGIT_SIZES[dtype]
-        if size_of(message.fd, size) != size:
-            raise Rejected("logits have fewer bytes than their shape says")
-        return read_into(message.fd, size)
+        expected = [count, self.targets.shape[1], self.vocab_size]
+        if message.fields["shape"] != expected:
+            raise ended("shape")
+        if message.fields["dtype"] not in LOGIT_SIZES:
+            raise ended("dtype")
+        size = expected[0] * expected[1] * expected[2] * LOGIT_SIZES[message.fields["dtype"]]
+        try:
+            if size_of(message.fd, size) != size:
+                raise ended("bytes")
+            self._copy = read_into(message.fd, size, self._copy)
+            return self._copy
+        except Rejected as error:
+            raise ended("bytes") from error
 
-    def _wait_for(self, kind: str) -> Message:
-        while (message := self.box.channel.poll()) is None:
-            if self.box.channel.closed or self.box.exit_code() is not None:
-                self._fail("the score box ended before it answered everything")
+    def _fail(self) -> None:
+        raise ended("oom" if self.box.exit_code() == -9 else "ended")
+
+
+class ScorePhase:
+    """Everything between the weights and the losses: all boxes, asked side by side."""
+
+    def __init__(self, conversations: Sequence[Conversation], device: str, limit: float, report: Report) -> None:
+        """Losses are computed on `device`; `limit` is in seconds."""
+        self.conversations, self.device, self.limit, self.report = conversations, device, limit, report
+
+    def run(self, weights: Weights) -> "list[torch.Tensor]":
+        """Losses in nats, float32 [rows, T], of every conversation.
+
+        Raises Ended: crash, timeout, oom or rejected.
+        """
+        self._began, next_report = time.monotonic(), 0.0
+        while unfinished := [one for one in self.conversations if not one.is_done]:
+            select.select([one.box.channel for one in unfinished], [], [], POLL_SECONDS)
+            for one in unfinished:
+                one.advance(weights, self.device)
             if time.monotonic() - self._began > self.limit:
                 raise Ended("timeout", f"scoring took more than {self.limit:g} s")
-            select.select([self.box.channel], [], [], POLL_SECONDS)
-        message = checked(message)
-        if message.kind == "error":
-            raise Ended(*REASONS.get(message.fields["kind"], ("crash", "the score box failed")))
-        if message.kind != kind:
-            raise Rejected(f"the score box sent {message.kind!r} where {kind!r} was expected")
-        return message
+            if time.monotonic() >= next_report:
+                next_report = time.monotonic() + 1.0
+                self.report(self._line())
+        return [one.losses for one in self.conversations]
 
-    def _fail(self, reason: str) -> None:
-        code = self.box.exit_code()
-        raise Ended("oom" if code == -9 else "crash", reason)
+    def _line(self) -> dict[str, object]:
+        seconds = round(time.monotonic() - self._began, 2)
+        rows = sum(len(one.inputs) for one in self.conversations)
+        done = sum(one.answered for one in self.conversations) / rows
+        return {"phase": "score", "seconds": seconds, "step": None, "loss": None, "progress": round(done, 4)}

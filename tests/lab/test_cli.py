@@ -40,7 +40,9 @@ def test_measure_prints_one_object_with_the_documented_keys(train_py: Path) -> N
     assert 2 < result["val_bpb"] < 6
     tier = one_object(lab("selftest", "--json").stdout)["auto"]
     assert (result["seed"], result["split"], result["device"], result["sandbox"]) == (5, "validation", "cpu", tier)
-    assert result["causality"] is None
+    checked = result["causality"]
+    assert (checked["edges"], checked["tolerance"], checked["max_difference"]) == (500, 0.0, 0.0)
+    assert checked["controls"] >= 32
     assert result["s0"] == 0.008
     assert result["fingerprint"]["corpus"] == "sympy"
     assert (result["fingerprint"]["vocab_size"], result["fingerprint"]["seq_len"]) == (2048, 128)
