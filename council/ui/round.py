@@ -101,7 +101,8 @@ def _measured(experiment: Experiment) -> str:
 
 
 def _misses(round_: Round) -> list[str]:
-    shown = [f"{clean(o['member'], _NAME)} at {o['step']}: {o['kind'].replace('_', ' ')}" for o in round_.outcomes]
+    missed = [o for o in round_.outcomes if o["kind"] != "abstained"]  # saying nothing is no failure
+    shown = [f"{clean(o['member'], _NAME)} at {o['step']}: {o['kind'].replace('_', ' ')}" for o in missed]
     bad = [
         f"{c['label']} ({clean(c['member'], _NAME)}) at {c['step']}: invalid, {clean(c['reason'], 120)}"
         for c in round_.checks
