@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import sys
+from importlib.machinery import PathFinder
 from typing import Any
 
 PR_SET_DUMPABLE = 4
@@ -23,7 +24,13 @@ def main() -> None:
     sys.argv[1] = json.dumps(spec)
     limits(wanted)
     libc = ctypes.CDLL(None, use_errno=True)
-    become(wanted["uid"])
+    if wanted["tier"] == "landlock":
+        from lab.sandbox_landlock import enter
+
+        enter(libc, wanted)
+        sys.meta_path.insert(0, Unreadable())
+    else:
+        become(wanted["uid"])
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # else /proc/self belongs to root after a change of user
     if spec["role"] == "selftest":
@@ -31,6 +38,19 @@ def main() -> None:
     else:
         from lab.box import main as go_on
     go_on()
+
+
+class Unreadable:
+    """Makes a package that may not be read one that is not installed: torch tries several and does without."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        """Find nothing. Raises ModuleNotFoundError for a file that exists and cannot be opened."""
+        found = PathFinder.find_spec(name) if path is None else None
+        if found is not None and found.has_location and found.origin:
+            try:
+                open(found.origin, "rb").close()
+            except PermissionError:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name) from None
 
 
 def limits(wanted: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from lab.corpus import HIDDEN_FOLDERS
 
-PACKAGES = ("torch", "numpy")  # with all that they require
+PACKAGES = ("torch", "numpy", "tqdm")  # with all that they require; torch uses tqdm if it is there
 LAB = Path(__file__).resolve().parent
 LINKER_FILES = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives")
 SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
