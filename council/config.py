@@ -48,7 +48,7 @@ class Lab(Section):
     corpus: Annotated[str, one_of("auto", "sympy")] = "auto"
     budget: Annotated[Literal["auto"] | Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)], _BUDGET] = "auto"
     device: Annotated[str, one_of("auto", "cpu", "cuda", "mps")] = "auto"
-    sandbox: Annotated[str, one_of("auto", "none")] = "auto"
+    sandbox: Annotated[str, one_of("auto", "bwrap", "landlock", "none")] = "auto"
 
 
 class Judge(Section):

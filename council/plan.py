@@ -14,7 +14,9 @@ from council import spend
 from council.assembly import judges_of, members_of
 from council.calls import Calls
 from council.config import Config, load
-from council.errors import NoCouncil, UsageError
+from council.errors import MachineFault, NoCouncil, UsageError
+from council.executors.local import tier_here
+from council.members import BUILTIN
 from council.members.base import Member
 from council.repo import Repo, valid_session_name
 from council.store import Row, Store
@@ -69,6 +71,7 @@ class Prepared:
     commit: str
     done: int
     spent: float
+    sandbox: str
 
 
 def plan(request: Request) -> Plan:
@@ -91,7 +94,7 @@ def _planned(ready: Prepared) -> Plan:
         judges=judges_of(ready.members),
         rule=ready.config.judge.rule,
         device=ready.config.lab.device,
-        sandbox="none",
+        sandbox=ready.sandbox,
         notes=tuple(notes),
     )
 
@@ -136,7 +139,25 @@ def prepare(request: Request) -> Prepared:
             f"a council needs two members, {len(members)} is present ({why})",
             hint="Add members to council.yaml; random, optuna and textbook need no key.",
         )
-    return Prepared(request, repo, config, members, absent, name, old, commit, done, spent)
+    sandbox = _sandbox(request, config, members)
+    return Prepared(request, repo, config, members, absent, name, old, commit, done, spent, sandbox)
+
+
+def _sandbox(request: Request, config: Config, members: dict[str, Member]) -> str:
+    """The tier edited code is shut into. Raises MachineFault if there is none and nobody accepted that.
+
+    Built-in members that need no network change train.py in known ways only: alone they may run without.
+    """
+    kinds = {m.name: m.kind for m in config.members}
+    known = request.offline and all(kinds[name] in BUILTIN for name in members)
+    asked = config.lab.sandbox
+    tier, problem = ("none", "lab.sandbox is none") if asked == "none" else tier_here(asked)
+    if tier == "none" and not (known or request.accept_unsandboxed):
+        raise MachineFault(
+            f"edited code would run unsandboxed, with your rights: {problem}",
+            hint="Mend it and see: python -m lab selftest. Or accept it: council run --i-accept-unsandboxed",
+        )
+    return tier
 
 
 def program_text(repo: Repo, path: str) -> str:

@@ -88,6 +88,8 @@ class Night:
     def _room(self) -> Room:
         ready, config = self.ready, self.ready.config
         session = ready.old or self._open_session()
+        executor = executor_of(config)
+        executor.sandbox = ready.sandbox
         voters = {m["name"] for m in self.store.rows("members", session=session["id"], votes=1)}
         return Room(
             store=self.store,
@@ -95,11 +97,11 @@ class Night:
             session=session,
             members=ready.members,
             judges=tuple(sorted(voters & set(ready.members))),
-            executor=executor_of(config),
+            executor=executor,
             rule=config.judge.rule,
             budget=budget_of(config) if ready.request.budget or not ready.old else session["budget"],
             device=config.lab.device,
-            sandbox=config.lab.sandbox,
+            sandbox=ready.sandbox,
             emit=self.emit,
             p_keep=config.judge.p_keep,
             member_seconds=max(MEMBER_SECONDS, *(2 * m.timeout + 20 for m in ready.members.values())),

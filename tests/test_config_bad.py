@@ -35,7 +35,7 @@ ROUNDS = "allowed: a whole number of rounds, 1 to 1000000"
         ("lab:\n\n  budget: -3", f"4: lab.budget: -3 is not allowed; {BUDGET}"),
         ("lab: {budget: 07:30}", f"2: lab.budget: '07:30' is not allowed; {BUDGET}"),
         ("lab: {budget: .inf}", "2: lab.budget: .inf is not a finite number"),
-        ("lab: {sandbox: 1}", "2: lab.sandbox: 1 is not allowed; allowed: auto, none"),
+        ("lab: {sandbox: 1}", "2: lab.sandbox: 1 is not allowed; allowed: auto, bwrap, landlock, none"),
         ("lab: {dir: other}", "2: lab.dir: 'other' is not allowed; allowed: lab"),
         ("lab: cpu", "2: lab: 'cpu' is not allowed; allowed: keys and values"),
         ("stop:", "2: stop: nothing is not allowed; allowed: keys and values"),

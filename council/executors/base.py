@@ -38,7 +38,9 @@ class Smoke:
 
 
 class Executor(ABC):
-    """Runs jobs on some device."""
+    """Runs jobs on some device. `sandbox` is the tier for smoke runs; the session sets it."""
+
+    sandbox = "auto"
 
     @abstractmethod
     async def measure(self, job: Job, progress: Progress) -> Measurement:

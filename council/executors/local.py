@@ -10,10 +10,12 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from council.types import Measurement
 ENVIRONMENT = ("PATH", "HOME", "LANG", "TMPDIR", "COUNCIL_LAB_CACHE", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
 """What the lab inherits; keys are not among it."""
 LINE_LIMIT = 1 << 20
+SELFTEST_SECONDS = 120.0
 STOP_SECONDS = 5.0
 
 
@@ -32,7 +35,7 @@ class LocalExecutor(Executor):
 
     async def measure(self, job: Job, progress: Progress) -> Measurement:
         arguments = ["measure", str(job.file), "--json", "--seed", str(job.seed), "--split", job.split]
-        arguments += ["--device", job.device, "--sandbox", job.sandbox]
+        arguments += ["--device", job.device, *_shut_in(job.sandbox)]
         if job.budget is not None:
             arguments += ["--budget", str(job.budget)]
         found, tail = await _lab(arguments, progress)
@@ -41,9 +44,9 @@ class LocalExecutor(Executor):
         return _measurement(found)
 
     async def smoke(self, source: str) -> Smoke:
-        found, tail = await _smoke(source)
+        found, tail = await _smoke(source, self.sandbox)
         if _spoilt(found):  # once may be an accident of the machine
-            found, tail = await _smoke(source)
+            found, tail = await _smoke(source, self.sandbox)
         if found is None or _spoilt(found):
             raise MachineFault(
                 f"the lab could not try a proposal: {(found or {}).get('reason') or tail or 'it said nothing'}",
@@ -54,12 +57,49 @@ class LocalExecutor(Executor):
         return Smoke(found.get("status") == "ok", f"{reason}\n{log}" if log else reason)
 
 
-async def _smoke(source: str) -> tuple[dict[str, Any] | None, str]:
+def tier_here(asked: str) -> tuple[str, str]:
+    """(the sandbox tier that `asked` means on this machine, or none; why none)."""
+    return _tiers().get(asked) or ("none", f"the sandbox {asked} does not keep its promises here\n{_told()}".rstrip())
+
+
+def _tiers() -> dict[str, tuple[str, str]]:
+    """The tiers that pass their self-test, by the names they can be asked for."""
+    with suppress(ValueError, AttributeError, KeyError):
+        found = json.loads(_selftest("--json")[0])
+        best = {"auto": (found["auto"], "")} if found["auto"] else {}
+        return best | {tier["tier"]: (tier["tier"], "") for tier in found["tiers"] if tier["passed"]}
+    return {}
+
+
+def _told() -> str:
+    return "\n".join(part.strip() for part in _selftest() if part)[-1500:]
+
+
+@cache
+def _selftest(*options: str) -> tuple[str, str]:
+    """What `python -m lab selftest` prints; the lab remembers it until the machine changes."""
+    environment = {k: os.environ[k] for k in ENVIRONMENT if k in os.environ}
+    command = [sys.executable, "-P", "-m", "lab", "selftest", *options]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, timeout=SELFTEST_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return "", str(error)
+    return done.stdout, done.stderr
+
+
+def _shut_in(tier: str) -> list[str]:
+    """`none` gets here only if whoever started the session accepted it."""
+    return ["--sandbox", tier, *(["--i-accept-unsandboxed"] if tier == "none" else [])]
+
+
+async def _smoke(source: str, sandbox: str) -> tuple[dict[str, Any] | None, str]:
     try:
         with tempfile.TemporaryDirectory(prefix="council-smoke-") as folder:
             file = Path(folder) / "train.py"
             file.write_text(source, encoding="utf-8")
-            return await _lab(["smoke", str(file), "--json"], lambda _: None)
+            return await _lab(["smoke", str(file), "--json", *_shut_in(sandbox)], lambda _: None)
     except OSError as error:  # a full disk
         return None, str(error)
 
