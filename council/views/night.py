@@ -89,7 +89,7 @@ def proposals(store: Store, session: int) -> int:
 _AGAIN = (
     "SELECT e.number, e.role, e.code, m.val_bpb FROM experiments e "
     "JOIN measurements m ON m.session = e.session AND m.number = e.number "
-    "WHERE e.session = ? AND e.role IN ('replicate', 'closing') ORDER BY e.number"
+    "WHERE e.session = ? AND e.role = 'replicate' ORDER BY e.number"
 )
 
 
@@ -142,11 +142,9 @@ def _came_out(found: Status) -> str:
         why = f"; {plural(undone, 'kept edit')} did not hold when measured again" if undone else ""
         return f"Nothing is booked below the baseline of {bpb(book.baseline)} ± {bpb(book.baseline_sd)} BPB{why}."
     gain = f"{book.gain:.5f} BPB ({book.gain / book.sigma:.1f} σ)"
-    sure = (
-        f"fresh pairs of runs confirmed a gain of {bpb(book.confirmed)}"
-        if book.confirmed is not None
-        else "unconfirmed: no fresh pairs of runs have tested it"
-    )
+    sure = sentences.confirmation(book)
+    if not book.pairs:
+        sure += ": no fresh pairs of runs have tested it"
     return (
         f"The best code is booked at {bpb(book.best)} ± {bpb(book.best_sd)} BPB, {gain} below the baseline of "
         f"{bpb(book.baseline)}, {sure}."

@@ -6,7 +6,7 @@ Pure functions over the views; foreign text is cleaned here, so that any face ma
 from __future__ import annotations
 
 from council.views.round import Experiment, Round
-from council.views.status import Status
+from council.views.status import Booked, Status
 from council.views.words import bpb, clean, plural, probability, symbol
 
 
@@ -94,6 +94,14 @@ def _undecided(round_: Round) -> str:
     return f"This round has {plural(len(round_.proposals), 'proposal')} and has not run an experiment."
 
 
+def confirmation(book: Booked) -> str:
+    """What fresh pairs of runs say of the booked best: `unconfirmed` until they confirm it."""
+    pairs = "1 fresh pair" if book.pairs == 1 else f"{book.pairs} fresh pairs"
+    if book.confirmed is not None:
+        return f"confirmed gain {bpb(book.confirmed)} over {pairs}"
+    return f"unconfirmed: {pairs} showed no sure gain" if book.pairs else "unconfirmed"
+
+
 def standing(status: Status) -> str:
     """One sentence on the best: what is believed, and whether it is confirmed."""
     book = status.booked
@@ -101,9 +109,8 @@ def standing(status: Status) -> str:
         return "The baseline is not measured yet."
     if book.is_baseline:
         return f"The best is still the baseline, {bpb(book.baseline)} ± {bpb(book.baseline_sd)} BPB."
-    confirmed = f"confirmed gain {bpb(book.confirmed)}" if book.confirmed is not None else "unconfirmed"
     return (
-        f"Booked best {bpb(book.best)} ± {bpb(book.best_sd)} BPB ({confirmed}), "
+        f"Booked best {bpb(book.best)} ± {bpb(book.best_sd)} BPB ({confirmation(book)}), "
         f"baseline {bpb(book.baseline)} ± {bpb(book.baseline_sd)}; lower is better."
     )
 

@@ -1,7 +1,8 @@
 """The staircase of a session: every experiment in order, and what was booked after it.
 
-`read` is two queries however long the night was. Faces draw it as a chart, a text sparkline or rows of JSON. How to
-extend: a new mark is a new value of `Run.kind`, with its sign in `views/words.py`.
+Closing runs are scored on another text, so they have no place on its axis. `read` is two queries however long the night
+was. Faces draw it as a chart, a text sparkline or rows of JSON. How to extend: a new mark is a new value of `Run.kind`,
+with its sign in `views/words.py`.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ _RUNS = (
     "SELECT e.number, e.[round], e.role, e.at, m.status, m.val_bpb AS bpb, v.kind, p.member, p.title "
     "FROM experiments e LEFT JOIN measurements m ON m.session = e.session AND m.number = e.number "
     "LEFT JOIN verdicts v ON v.session = e.session AND v.number = e.number "
-    "LEFT JOIN proposals p ON p.id = e.proposal WHERE e.session = ? ORDER BY e.number"
+    "LEFT JOIN proposals p ON p.id = e.proposal WHERE e.session = ? AND e.split = 'validation' ORDER BY e.number"
 )
 _BOOKS = "SELECT number, [round], cause, b, v, b_base, sigma FROM books WHERE session = ? ORDER BY id"
 _FAILED = {"timeout": "crash", "oom": "crash"}

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Booked:
     """What is believed of the incumbent and of the baseline, with standard deviations; `sigma` is the noise of a run.
 
-    `gain` is baseline minus best. `confirmed` is the gain that fresh pairs confirmed, None while there is none.
+    `gain` is baseline minus best. `confirmed` is the gain that fresh pairs confirmed, None while there is none, and
+    `pairs` how many pairs have tested this very code.
     """
 
     commit: str
@@ -33,6 +34,7 @@ class Booked:
     gain: float
     is_baseline: bool
     confirmed: float | None
+    pairs: int = 0
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,8 @@ def booked(store: Store, session: int) -> Booked | None:
         return None
     baseline = next(store.query("SELECT [commit] FROM sessions WHERE id = ?", session))["commit"]
     closing = store.one("closings", order="id DESC", session=session)
+    if closing and closing["inputs"].get("commit") != row["commit"]:
+        closing = None  # it tested other code
     return Booked(
         commit=row["commit"],
         best=row["b"],
@@ -144,6 +148,7 @@ def booked(store: Store, session: int) -> Booked | None:
         gain=row["b_base"] - row["b"],
         is_baseline=row["commit"] == baseline,
         confirmed=closing["gain"] if closing and closing["confirmed"] else None,
+        pairs=closing["pairs"] if closing else 0,
     )
 
 
