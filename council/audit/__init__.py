@@ -2,8 +2,9 @@
 
 Why: a night is worth what it can prove. Nothing here trusts a stored number that can be computed again from another
 row, from the session's seed or from git. `chain` reads the ledger and every row, `commits` and `edits` git, `votes`
-slates to picks, `verdicts` the book, `settled` settlements and reputation, `closings` what may be called a gain. What it
-cannot find is a rewrite of the database and of git together, and what happened to rows after the last commit that carries the ledger's head.
+slates to picks, `verdicts` the book, `settled` settlements and reputation, `closings` what may be called a gain. What
+it cannot find is a rewrite of the database and of git together, and what happened to rows after the last commit that
+carries the ledger's head.
 How to extend: a function (store, session, findings) in one of the modules, called from `_session`.
 """
 

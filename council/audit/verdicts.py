@@ -172,7 +172,9 @@ class Replay:
         if row["parent"] != before.commit:
             self.found.add("experiment", where, f"it repeats {row['parent']}, the incumbent is {before.commit}")
         sigma2 = self._sigma2(self.at["since"])
-        same_code = [r for r in self._since(self.at["since"]) if (r["code"], r["split"]) == (self.at["code"], row["split"])]
+        same_code = [
+            r for r in self._since(self.at["since"]) if (r["code"], r["split"]) == (self.at["code"], row["split"])
+        ]
         base = [r["val_bpb"] for r in same_code] if before.commit == self.session["commit"] else []
         if (book := self._peek()) is None or book["number"] != row["number"]:
             self.stopped = row["round"] > self.finished

@@ -16,11 +16,13 @@ from council.cli.common import as_json, reading, session_option, show, show_json
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, safe to open in a spreadsheet.")
 @click.pass_context
 def command(ctx: click.Context, session: str | None, by: str, as_json: bool, as_csv: bool) -> None:
-    """Show the members by what they proposed and forecast.
+    """Show the members by what they proposed and forecast, with 90 % intervals.
 
-    Over all sessions measured under the same conditions as the last one, or over one --session. Brier is the mean
-    squared error of settled forecasts of others' proposals, a member's own left out. Skill and the worth of judges are
-    null in --json: they are not computed yet.
+    Over all sessions measured under the same conditions as the last one, or over one --session. Skill is σ gained per
+    experiment against the council's mean, from a regression over all proposals, run or not; one night rarely separates
+    members, so ranks are ranges. --by judge shows what forecasts are worth, calibration, and what bends the votes.
+    docs/mechanism.md has the formulas. In --json, `judges` is the sum of weights for a sceptic who expects nothing of
+    judges, and `helping` whether its interval lies above 0.
 
     \b
     Example:
@@ -33,9 +35,15 @@ def command(ctx: click.Context, session: str | None, by: str, as_json: bool, as_
 
     with reading(ctx) as store:
         board = leaderboard.read(store, session)
+        bent = None
+        if by == "judge" and not (as_json or as_csv):
+            from council.views import meters
+
+            ids = [row["id"] for row in store.query("SELECT id, name FROM sessions") if row["name"] in board.pooled]
+            bent = meters.read(store, ids)
     if as_json:
         show_json(board.as_json())
     elif as_csv:
         click.echo(face.as_csv(board, by), nl=False)
     else:
-        show(face.lines(board, by))
+        show(face.lines(board, by, bent))

@@ -1,9 +1,10 @@
 """The members by what they did: proposals, what ran, what was kept, forecasts, cost.
 
-`read` pools sessions: those measured under the same conditions as the last one, members of equal name, kind, model and
-options counted together. Skill, judge weight and their intervals are null until reputation is computed. `brier` is the
-mean over settled forecasts of others' proposals; forecasts of a member's own are `brier_own`, kept apart because
-authors favour their own. Both are calibration, not a ranking of judges. How to extend: one query per column group.
+`read` pools sessions: those measured under the same conditions as the last one, members of equal name, kind, model,
+options and prompt template counted together. Skill and judge weight come from one regression over all their settlements
+(`refit.py`); they are null while nothing has settled, and skill for who proposed nothing valid. `brier` is the mean
+over settled forecasts of others' proposals; forecasts of a member's own are `brier_own`, kept apart because authors
+favour their own. Both are calibration, not a ranking of judges. How to extend: one query per column group.
 """
 
 from __future__ import annotations
@@ -15,12 +16,21 @@ from council.views import sessions
 from council.views.sessions import Row
 
 if TYPE_CHECKING:
+    from council.judge.forecast import State
+    from council.judge.reputation import Judges
     from council.store import Store
+
+SEED = 20261120
+"""Of the draws behind P(best): the same rows give the same figure."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One member. `run` counts proposals that ran; low and high bound 90 % intervals."""
+    """One member. `run` counts proposals that ran; low and high bound 90 % intervals; ranks are those it may hold.
+
+    `brier_base` is the Brier score of always forecasting the base rate; `kept_gain` the believed, unconfirmed gains of
+    its kept edits together, in BPB.
+    """
 
     name: str
     kind: str
@@ -44,29 +54,62 @@ class Standing:
     forecasts: int = 0
     settled: int = 0
     absent: str | None = None
+    brier_base: float | None = None
+    rank_low: int | None = None
+    rank_high: int | None = None
+    kept_gain: float = 0.0
+
+    @property
+    def usd_per_gain(self) -> float | None:
+        """Dollars per thousandth of a BPB of kept gain; None where nothing was kept."""
+        return self.cost_usd / (1000 * self.kept_gain) if self.kept_gain > 0 else None
 
     def as_json(self) -> Row:
         """The member as `council leaderboard --json` has it."""
-        private = ("brier_own", "forecasts", "settled", "absent")
-        return {k: v for k, v in asdict(self).items() if k not in private}
+        return {k: v for k, v in asdict(self).items() if k not in _PRIVATE}
+
+
+_PRIVATE = (*("brier_own", "forecasts", "settled", "absent", "brier_base", "rank_low", "rank_high", "kept_gain"),)
+
+
+@dataclass(frozen=True)
+class Help:
+    """Whether the judges help: the sum of their weights with its 90 % interval, for a sceptic who expects none.
+
+    `helping` is whether that interval lies above 0.
+    """
+
+    sum_weight: float | None = None
+    low: float | None = None
+    high: float | None = None
+    helping: bool | None = None
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Members of the pooled sessions; `left_out` were measured under other conditions."""
+    """Members of the pooled sessions; `left_out` were measured under other conditions.
+
+    `first` and `second` lead by skill; `more` is about how many settlements would separate them: 0 if they are, None if
+    nothing says when.
+    """
 
     sigma: float | None
     rounds: int
     members: tuple[Standing, ...]
     pooled: tuple[str, ...]
     left_out: tuple[str, ...]
+    settled: int = 0
+    judges: Help = Help()
+    first: str | None = None
+    second: str | None = None
+    more: int | None = None
 
     def as_json(self) -> dict[str, object]:
         """The object of `council leaderboard --json`."""
         return {
             "sigma": self.sigma,
             "rounds": self.rounds,
-            "judges": dict.fromkeys(("sum_weight", "low", "high", "helping")),
+            "judges": asdict(self.judges),
             "members": [member.as_json() for member in self.members],
         }
 
@@ -80,13 +123,43 @@ def read(store: Store, name: str | None = None) -> Leaderboard:
     others = (
         [] if name else [row["name"] for row in store.query("SELECT id, name FROM sessions") if row["id"] not in ids]
     )
+    from council.judge import reputation
+    from council.views import refit
+
+    state = refit.pooled(store, ids)
+    ahead = reputation.separation(state) if state.settled else None
+    judged = reputation.judges(state) if state.settled and state.judges else None
     return Leaderboard(
         sigma=book["sigma"] if book else None,
         rounds=sum(sessions.rounds_done(store, session) for session in ids),
-        members=_standings(store, ids),
+        members=_standings(store, ids, _learnt(store, ids, state, judged)),
         pooled=tuple(row["name"] for row in pool),
         left_out=tuple(others),
+        settled=state.settled,
+        judges=Help(judged.sceptic.value, judged.sceptic.low, judged.sceptic.high, judged.shown) if judged else Help(),
+        first=ahead.first.partition("\x1f")[0] if ahead else None,
+        second=ahead.second.partition("\x1f")[0] if ahead else None,
+        more=ahead.more if ahead else None,
     )
+
+
+def _learnt(store: Store, ids: list[int], state: State, judged: Judges | None) -> dict[str, Row]:
+    """What the regression says of each member, by `key_of` its identity."""
+    from council.judge import reputation
+    from council.views import calibration
+
+    found: dict[str, Row] = {name: {**_UNKNOWN, "brier_base": None} for name in {*state.members, *state.judges}}
+    for skill in reputation.proposers(state, SEED) if state.settled else ():
+        e = skill.skill
+        found[skill.member] |= {
+            "skill": e.value, "skill_low": e.low, "skill_high": e.high, "p_best": skill.p_best,
+            "rank_low": skill.rank_low, "rank_high": skill.rank_high,
+        }  # fmt: skip
+    for name, w in judged.weights.items() if judged else ():
+        found[name] |= {"judge_weight": w.value, "judge_low": w.low, "judge_high": w.high}
+    for name, came in calibration.read(store, ids).items():
+        found.setdefault(name, dict(_UNKNOWN))["brier_base"] = came.base
+    return found
 
 
 def _comparable(store: Store, last: Row) -> list[Row]:
@@ -104,13 +177,15 @@ def _where(row: Row) -> tuple[object, ...]:
     return (row["fingerprint"], row["conditions"], row["sandbox"])
 
 
-def _standings(store: Store, ids: list[int]) -> tuple[Standing, ...]:
+def _standings(store: Store, ids: list[int], learnt: dict[str, Row]) -> tuple[Standing, ...]:
     marks = ", ".join("?" * len(ids))
     found: dict[tuple[str, ...], Row] = {}
     of: dict[tuple[int, str], Row] = {}
     for row in store.query(f"SELECT * FROM members WHERE session IN ({marks}) ORDER BY id", *ids):
         identity = tuple(str(row[k]) for k in ("name", "kind", "model", "options", "template"))
-        member = found.setdefault(identity, {k: row[k] for k in ("name", "kind", "model")} | dict.fromkeys(_SUMS, 0))
+        named = {k: row[k] for k in ("name", "kind", "model")}
+        known = learnt.get("\x1f".join(identity), _UNKNOWN)
+        member = found.setdefault(identity, named | dict.fromkeys(_SUMS, 0) | known)
         member["absent"] = row["absent"]
         of[row["session"], row["name"]] = member
     for sql in _QUERIES:
@@ -126,16 +201,20 @@ def _standing(row: Row) -> Standing:
     n_own = row["settled"] - row["forecasts"]
     return Standing(
         **row,
-        **_UNKNOWN,
         brier=others / row["forecasts"] if row["forecasts"] else None,
         brier_own=own / n_own if n_own else None,
     )
 
 
-_UNKNOWN: Row = dict.fromkeys(("skill", "skill_low", "skill_high", "p_best", "judge_weight", "judge_low", "judge_high"))
+_UNKNOWN: Row = dict.fromkeys(
+    (
+        *("skill", "skill_low", "skill_high", "p_best", "judge_weight", "judge_low", "judge_high"),
+        *("rank_low", "rank_high", "brier_base"),
+    )
+)
 _SUMS = (
     *("proposals", "run", "kept", "bad_replies", "tokens_in", "tokens_out", "cost_usd"),
-    *("brier_others", "brier_self", "forecasts", "settled"),
+    *("brier_others", "brier_self", "forecasts", "settled", "kept_gain"),
 )
 _QUERIES = (
     "SELECT session, member, count(*) AS proposals FROM proposals WHERE session IN ({}) AND [replaces] IS NULL "
@@ -143,7 +222,8 @@ _QUERIES = (
     "SELECT e.session, p.member, count(DISTINCT e.[round]) AS run FROM experiments e "
     "JOIN proposals p ON p.id = e.proposal WHERE e.session IN ({}) AND e.role IN ('trial', 'repair', 'runner_up') "
     "GROUP BY e.session, p.member",
-    "SELECT v.session, p.member, count(*) AS kept FROM verdicts v JOIN experiments e ON e.session = v.session "
+    "SELECT v.session, p.member, count(*) AS kept, sum(max(coalesce(v.expected, 0), 0)) AS kept_gain "
+    "FROM verdicts v JOIN experiments e ON e.session = v.session "
     "AND e.number = v.number JOIN proposals p ON p.id = e.proposal WHERE v.session IN ({}) AND v.kind = 'keep' "
     "GROUP BY v.session, p.member",
     "SELECT session, judge AS member, sum(own = 0) AS forecasts, count(*) AS settled, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import unicodedata
 
 import pytest
@@ -76,9 +77,15 @@ def test_show_json_has_exactly_the_documented_keys(council, lab):
 def test_leaderboard_json_has_exactly_the_documented_keys(council, lab):
     found = json.loads(council(lab, "leaderboard", "--json").stdout)
     assert list(found) == ["sigma", "rounds", "judges", "members"]
-    assert found["judges"] == {"sum_weight": None, "low": None, "high": None, "helping": None}
+    judges = found["judges"]
+    assert list(judges) == ["sum_weight", "low", "high", "helping"] and judges["low"] < judges["sum_weight"]
+    assert judges["helping"] is False
     assert [list(m) for m in found["members"]] == [MEMBER_KEYS] * 4
-    assert all(m["skill"] is None and m["judge_weight"] is None and m["p_best"] is None for m in found["members"])
+    known = {m["name"]: m for m in found["members"]}
+    assert all(known[n]["skill_low"] < known[n]["skill"] < known[n]["skill_high"] for n in ("alpha", "beta"))
+    assert known["alpha"]["p_best"] + known["beta"]["p_best"] == pytest.approx(1)
+    assert known["=gamma"]["skill"] is None and known["=gamma"]["judge_low"] < known["=gamma"]["judge_weight"]
+    assert known["delta"]["skill"] is None and known["delta"]["judge_weight"] is None
 
 
 @pytest.mark.parametrize("args", HUMAN, ids=" ".join)
@@ -107,12 +114,15 @@ def test_csv_cells_cannot_start_a_formula(council, lab):
     rows = list(csv.reader(io.StringIO(council(lab, "leaderboard", "--csv").stdout)))
     assert rows[0] == MEMBER_KEYS
     assert "'=gamma" in [row[0] for row in rows]
-    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row)
+    texts = [cell for row in rows for cell in row if not re.fullmatch(r"-?\d[\d.e-]*", cell)]
+    assert not any(cell.startswith(("=", "+", "-", "@")) for cell in texts)
 
 
-def test_leaderboard_by_judge_puts_the_best_calibrated_first(council, lab):
+def test_leaderboard_by_judge_goes_by_weight_and_never_by_calibration(council, lab):
     rows = list(csv.DictReader(io.StringIO(council(lab, "leaderboard", "--csv", "--by", "judge").stdout)))
-    assert [row["name"] for row in rows][:2] == ["'=gamma", "beta"]
+    weights = [float(row["judge_weight"]) for row in rows if row["judge_weight"]]
+    assert len(weights) == 3 and weights == sorted(weights, reverse=True)
+    assert rows[0]["brier"] == "" and rows[-1]["name"] == "delta"
 
 
 def test_missing_database_says_how_to_start_and_exits_2(council, empty):
