@@ -83,6 +83,7 @@ class Night:
         self.killed: int | None = None
         self.room = self._room()
         self.calls = Calls(store, self.room.sid, ready.members, cap=ready.config.stop.max_usd)
+        store.secrets = self.calls.values
         self.until = until(ready.config.stop.until, datetime.now())
 
     def _room(self) -> Room:

@@ -10,7 +10,7 @@ How to extend: a function (store, session, findings) in one of the modules, call
 
 from __future__ import annotations
 
-from council.audit import chain, closings, commits, edits, settled, verdicts, votes
+from council.audit import chain, closings, commits, edits, secrets, settled, verdicts, votes
 from council.audit.findings import Findings, Problem, Report
 from council.audit.history import Refs
 from council.repo import Repo
@@ -34,6 +34,7 @@ def audit(store: Store, repo: Repo) -> Report:
         for session in sessions:
             _session(store, repo, session, ledger, refs, found)
         commits.strangers(refs, {str(s["name"]) for s in sessions}, found)
+        secrets.check(store, found)
         with found.reading("rounds"):
             rounds = _count(store, "rounds")
         with found.reading("calls"):

@@ -72,7 +72,7 @@ def _repository(folder: Path) -> Check:
 
 
 def _program(folder: Path) -> Check:
-    file = _root(folder) / "program.md"
+    file = lab_root(folder) / "program.md"
     if file.is_file():
         return Check("program", "ok", f"{file.name}, {len(file.read_text(encoding='utf-8').split())} words")
     return Check("program", "missing", f"there is no {file}", "council init DIR writes one to start from")
@@ -81,7 +81,7 @@ def _program(folder: Path) -> Check:
 def _config(folder: Path) -> Check:
     from council.config import load
 
-    config = load(_root(folder) / "council.yaml")
+    config = load(lab_root(folder) / "council.yaml")
     return Check("config", "ok", f"council.yaml: {len(config.members)} members, {config.stop.rounds} rounds")
 
 
@@ -89,7 +89,7 @@ def _members(folder: Path) -> Check:
     from council.assembly import members_of
     from council.config import load
 
-    present, absent = members_of(load(_root(folder) / "council.yaml"), offline=False)
+    present, absent = members_of(load(lab_root(folder) / "council.yaml"), offline=False)
     told = f"present: {', '.join(present) or 'none'}"
     if absent:
         told += f"; absent: {', '.join(f'{name} ({why})' for name, why in absent.items())}"
@@ -154,7 +154,7 @@ def _database(folder: Path) -> Check:
     from council.lock import holder
     from council.store import Store
 
-    path = database(_root(folder))
+    path = database(lab_root(folder))
     if not path.is_file():
         return Check("database", "ok", "none yet; the first run makes it")
     store = Store(path, read_only=True)
@@ -168,7 +168,8 @@ def _database(folder: Path) -> Check:
     return Check("database", "ok", f"{path}, {sessions} sessions" + (f", process {pid} is running one" if pid else ""))
 
 
-def _root(folder: Path) -> Path:
+def lab_root(folder: Path) -> Path:
+    """The root of the repository that holds a folder, or the folder itself."""
     return next((p for p in (folder, *folder.parents) if (p / ".git").exists()), folder)
 
 

@@ -10,22 +10,25 @@ from council.cli.common import as_json, here, show, show_json
 
 
 @click.command("doctor")
+@click.option("--online", is_flag=True, help="Also ask each model for one token, and show how long it took.")
 @as_json
 @click.pass_context
-def command(ctx: click.Context, as_json: bool) -> None:
+def command(ctx: click.Context, online: bool, as_json: bool) -> None:
     """Say what is missing on this machine and how to mend it.
 
-    Changes nothing and needs no network. Exit code 1 when a session could not run.
+    Changes nothing, and needs no network without --online. Exit code 1 when a session could not run.
 
     \b
     Example:
       council doctor
+      council doctor --online
     """
     from council.cli.checks import every
+    from council.cli.models import models
     from council.ui.text import colourful, paint, wrap
     from council.views.words import clean
 
-    found = every(here(ctx))
+    found = [*every(here(ctx)), *models(here(ctx), online=online)]
     ok = all(check.state != "missing" for check in found)
     if as_json:
         show_json({"ok": ok, "checks": [asdict(check) for check in found]})

@@ -119,9 +119,27 @@ def _run(request: Request, display: str) -> int:
         click.echo("\n".join([*status.plan(session.plan(request)), ""]), err=True)
     with opened(display, database(request.root)) as emit:
         ending = session.run(request, emit)
+    report = _report(request.root, ending.session)
     if told:
         _close(request.root, ending)
+        click.echo(f"Report: {report}" if report else "The report could not be written; try: council report")
     return ending.exit_code
+
+
+def _report(top: Path, session: str) -> Path | None:
+    """Write the report of a session that has just stopped beside the database."""
+    from council.store import Store
+    from council.ui.report import write_report
+
+    folder = database(top).parent / "reports"
+    store = Store(database(top), read_only=True)
+    try:
+        folder.mkdir(exist_ok=True)
+        return write_report(store, session, folder)
+    except OSError:
+        return None
+    finally:
+        store.close()
 
 
 def _close(top: Path, ending: Ending) -> None:

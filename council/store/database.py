@@ -18,10 +18,11 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from council import redact
 from council.errors import StoreError, StoreUnusable
 from council.store.ledger import GENESIS, canonical, link
 from council.store.migrations import STEPS
-from council.store.schema import TABLES
+from council.store.schema import FREE_TEXT, TABLES
 
 Row = dict[str, Any]
 APPLICATION_ID = 0x636F756E  # "coun": tells our database from any other file
@@ -39,6 +40,7 @@ class Store:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self.read_only = read_only
+        self.secrets: tuple[str, ...] = ()  # values of keys, which no recorded text may hold
         if read_only and not path.exists():
             raise StoreUnusable(f"there is no database at {path}", hint="Run `council run --offline` first.")
         with _explained(path):
@@ -88,7 +90,9 @@ class Store:
     def insert(self, tbl: str, row: Mapping[str, object]) -> int:
         """Record a row and its ledger line; returns its id. JSON columns take any JSON value."""
         table = TABLES[tbl]
-        record = {c: _cell(row.get(c), c in table.json) for c in table.columns}
+        free = FREE_TEXT.get(tbl, ())
+        safe = {c: redact.clean(row.get(c), self.secrets) if c in free else row.get(c) for c in table.columns}
+        record = {c: _cell(value, c in table.json) for c, value in safe.items()}
         with self.atomic():
             cursor = self._db.execute(
                 f"INSERT INTO [{tbl}] ({', '.join(f'[{c}]' for c in record)}) VALUES ({', '.join('?' * len(record))})",
