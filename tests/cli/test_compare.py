@@ -1,0 +1,76 @@
+"""`council compare`: members paired by round, sessions by their fresh pairs; never more than the data say."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from council.store import Store
+from council.views import duel
+from tests.test_audit_learning import closed_night
+from tests.test_audit_night import Fake, run
+
+
+def opened(folder):
+    return Store(folder / ".council/council.db", read_only=True)
+
+
+def test_two_members_are_paired_by_the_rounds_both_stood_in(tmp_path):
+    found = duel.members(opened(closed_night(tmp_path)), "ann", "bob")
+    assert found.rounds == 3 and sum(found.picked) <= 3
+    assert found.expected.low < found.expected.value < found.expected.high
+    assert found.ranked.n == 3 and -0.5 <= found.ranked.value <= 0.5
+
+
+def test_turning_the_members_round_turns_every_difference_round(tmp_path):
+    store = opened(closed_night(tmp_path))
+    one, other = duel.members(store, "ann", "bob"), duel.members(store, "bob", "ann")
+    assert one.expected.value == pytest.approx(-other.expected.value)
+    assert one.ranked.value == pytest.approx(-other.ranked.value)
+    assert one.picked == other.picked[::-1]
+
+
+def test_members_as_lines_and_as_json(tmp_path, council):
+    folder = closed_night(tmp_path)
+    said = council(folder, "compare", "ann", "cyd")
+    assert said.exit_code == 0 and "90 % intervals" in said.stdout and "not paired" in said.stdout
+    assert json.loads(council(folder, "compare", "ann", "cyd", "--json").stdout)["rounds"] == 3
+
+
+def test_somebody_unknown_is_named_with_who_is_there(tmp_path, council):
+    told = council(closed_night(tmp_path), "compare", "ann", "zoe")
+    assert told.exit_code == 2 and "zoe" in told.output and "bob" in told.output
+
+
+def test_sessions_are_compared_by_fresh_pairs_with_an_interval(tmp_path, council):
+    folder = closed_night(tmp_path)
+    script = [1.0, 1.004, 0.985, *(1.0, 0.97, 0.97, 1.0, 1.0, 0.97)]
+    run(folder, Fake(script), session="other", rounds=1)
+    found = json.loads(council(folder, "compare", "other", "night", "--json").stdout)
+    gap = found["difference"]
+    assert gap["value"] == pytest.approx(0.030 - 0.016) and gap["low"] < gap["value"] < gap["high"]
+    assert "less that of night" in council(folder, "compare", "other", "night").stdout.replace("\n", " ")
+
+
+def test_a_session_without_fresh_pairs_gets_no_interval(tmp_path, council):
+    folder = closed_night(tmp_path)
+    (folder / "council.yaml").write_text((folder / "council.yaml").read_text().replace("pairs: 3", "pairs: 0"))
+    run(folder, Fake([1.0, 1.004, 0.985]), session="other", rounds=1)
+    said = council(folder, "compare", "night", "other").stdout.replace("\n", " ")
+    assert "unconfirmed" in said and "council confirm" in said
+
+
+def test_sessions_under_other_conditions_do_not_compare(tmp_path, council):
+    folder = closed_night(tmp_path)
+    run(folder, Fake([1.0, 1.004, 0.985, *[1.0, 0.97, 0.97, 1.0, 1.0, 0.97]], {"device": "x"}), session="b", rounds=1)
+    found = json.loads(council(folder, "compare", "night", "b", "--json").stdout)
+    assert found["difference"] is None and found["differs"]
+
+
+def test_the_interval_of_a_difference_adds_both_variances():
+    gain = duel.Interval(0.02, 0.01, 0.03)
+    one = duel.Confirmed(gain, 3, 0.009, 10**6, True)
+    found = duel.difference(one, one)
+    assert found.value == 0 and found.high == pytest.approx(1.645 * 0.009 * math.sqrt(4 / 3), rel=1e-3)
