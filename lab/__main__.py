@@ -1,4 +1,4 @@
-"""The command line of the lab: `python -m lab measure|smoke|prepare|selftest`.
+"""The command line of the lab: `python -m lab measure|smoke|prepare|noise|probe|selftest`.
 
 Why plain argparse and late imports: `--help` and usage errors answer at once, without torch. Standard
 output carries the result and nothing else; progress goes to standard error, as one JSON object per
@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     measure.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of the experiment (0)")
     measure.add_argument("--split", choices=("validation", "vault"), default="validation", help="what to score on")
     measure.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    measure.add_argument("--corpus", default="auto", metavar="C", help="sympy, text:DIR or parquet:DIR (auto)")
     _add_sandbox(measure)
     measure.add_argument("--max-eval-seconds", type=_positive, metavar="S", help="limit on scoring")
     measure.add_argument("--json", action="store_true", help="print one JSON object; progress as JSON lines")
@@ -60,7 +61,22 @@ def parser() -> argparse.ArgumentParser:
     selftest.add_argument("--json", action="store_true", help="print one JSON object")
     prepare = commands.add_parser("prepare", help="build the corpus cache, if it is not there yet")
     prepare.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    prepare.add_argument("--corpus", default="auto", metavar="C", help="sympy, text:DIR or parquet:DIR (auto)")
+    _add_machine_commands(commands)
     return top
+
+
+def _add_machine_commands(commands: Any) -> None:
+    noise = commands.add_parser("noise", help="how much do runs of the same FILE differ? measured and remembered")
+    noise.add_argument("file", metavar="FILE", type=Path, nargs="?", default=Path(__file__).with_name("train.py"))
+    noise.add_argument("--seeds", type=_seeds, default=5, metavar="N", help="runs (5)")
+    noise.add_argument("--budget", type=_positive, metavar="S", help="seconds of training (15 on cpu, else 300)")
+    noise.add_argument("--corpus", default="auto", metavar="C", help="sympy, text:DIR or parquet:DIR (auto)")
+    probe = commands.add_parser("probe", help="can this machine measure, how fast, how evenly? takes half a minute")
+    for command in (noise, probe):
+        command.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+        _add_sandbox(command)
+        command.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _add_sandbox(command: argparse.ArgumentParser) -> None:
@@ -76,9 +92,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _interrupt)
-        return {"measure": _measure, "smoke": _smoke, "prepare": _prepare, "selftest": _selftest}[options.command](
-            options
-        )
+        return {
+            "measure": _measure, "smoke": _smoke, "prepare": _prepare, "noise": _noise, "probe": _probe,
+            "selftest": _selftest,
+        }[options.command](options)  # fmt: skip
     except Interrupted as interrupted:
         print("interrupted; every process was ended and nothing was kept", file=sys.stderr)
         return interrupted.exit_code
@@ -96,7 +113,7 @@ def _measure(options: argparse.Namespace) -> int:
     source, device = _source(options.file), _device(options.device)
     request = Request(
         source, device, options.budget, options.seed, options.split, resolve(options.sandbox, options.unsandboxed),
-        max_eval_seconds=options.max_eval_seconds,
+        options.corpus, options.max_eval_seconds,
     )  # fmt: skip
     result = measure(request, _report_json if options.json else _report_line)
     print(result.to_json() if options.json else result.summary(), flush=True)
@@ -119,14 +136,40 @@ def _smoke(options: argparse.Namespace) -> int:
 
 
 def _prepare(options: argparse.Namespace) -> int:
-    from lab.cache import prepare
-    from lab.corpus import open_corpus
+    from lab.cache import cache_folder, prepare
+    from lab.corpus import named, open_corpus
     from lab.data import fingerprint
     from lab.settings import SIZES
 
-    sizes = SIZES[_device(options.device)]
-    prepared = prepare(open_corpus("sympy"), sizes.vocab_size)
-    print(json.dumps(fingerprint(prepared, sizes)))
+    device = _device(options.device)
+    corpus = open_corpus(named(options.corpus, device, cache_folder() / "parquet"))
+    print(json.dumps(fingerprint(prepare(corpus, SIZES[device].vocab_size), SIZES[device])))
+    return 0
+
+
+def _noise(options: argparse.Namespace) -> int:
+    """Several runs of one file; exit 1 if one of them fails."""
+    from lab.commands import measure_noise, noise_text
+    from lab.process import watch_parent
+    from lab.referee import Request
+    from lab.sandbox_tiers import resolve
+
+    watch_parent(_end_self)
+    tier = resolve(options.sandbox, options.unsandboxed)
+    request = Request(_source(options.file), _device(options.device), options.budget, 0, "validation", tier,
+                      options.corpus)  # fmt: skip
+    found = measure_noise(request, options.seeds, lambda text: print(text, file=sys.stderr, flush=True))
+    print(json.dumps(found) if options.json else noise_text(found), flush=True)
+    return 0
+
+
+def _probe(options: argparse.Namespace) -> int:
+    """What this machine is good for; exit 0 whatever that is."""
+    from lab.commands import probe, probe_text
+    from lab.sandbox_tiers import resolve
+
+    found = probe(_device(options.device), lambda: resolve(options.sandbox, options.unsandboxed))
+    print(json.dumps(found) if options.json else probe_text(found), flush=True)
     return 0
 
 
@@ -173,6 +216,13 @@ def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < 1e7:
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    return value
+
+
+def _seeds(text: str) -> int:
+    value = int(text)
+    if not 2 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} runs are no sample; say 2 to 1000")
     return value
 
 

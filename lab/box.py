@@ -60,6 +60,7 @@ def train_box(channel: Channel, spec: dict[str, Any]) -> None:
     code = parse(spec)
     bench = _bench(channel, spec)
     channel.send("ready")
+    channel.receive()  # "go": the clock runs
     module = execute(code, spec)
     model = call("crash", module.build, bench)
     call("crash", module.train, model, bench)

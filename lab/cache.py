@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -24,10 +25,11 @@ from pathlib import Path
 import numpy as np
 
 from lab.corpus import SPLITS, Corpus
+from lab.duplicates import without_duplicates
 from lab.errors import LabError
 from lab.tokenizer import RECIPE, Tokenizer
 
-FORMAT = 1  # change it whenever the files below change their meaning
+FORMAT = 2  # change it whenever the files below change their meaning
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Prepared:
     tokenizer: Tokenizer
     tokens: dict[str, np.ndarray]  # int16 per split, read-only
     readable_in_box: bool  # whether a box could read the training text before `start`
+    near_duplicates: dict[str, int]  # documents dropped from validation and vault, since they stand elsewhere too
 
 
 def cache_folder() -> Path:
@@ -53,7 +56,7 @@ def prepare(corpus: Corpus, vocab_size: int) -> Prepared:
     """
     digest = corpus.digest()
     key = _sha256(json.dumps([FORMAT, RECIPE, corpus.name, digest, vocab_size]).encode())[:24]
-    folder = cache_folder() / f"{corpus.name}-{vocab_size}-{key}"
+    folder = cache_folder() / f"{re.sub(r'[^A-Za-z0-9._-]', '-', corpus.name)[:60]}-{vocab_size}-{key}"
     try:
         loaded = _load(folder)
         if loaded is None:
@@ -64,19 +67,27 @@ def prepare(corpus: Corpus, vocab_size: int) -> Prepared:
             f"cannot prepare the corpus in {folder.parent}: {error.strerror or error}; "
             "nothing half-written is kept; free space or set COUNCIL_LAB_CACHE to another folder"
         ) from error
-    tokenizer, tokens = loaded
-    return Prepared(corpus.name, digest, tokenizer, tokens, getattr(corpus, "readable_in_box", False))
+    tokenizer, tokens, dropped = loaded
+    return Prepared(corpus.name, digest, tokenizer, tokens, getattr(corpus, "readable_in_box", False), dropped)
 
 
-def _build(corpus: Corpus, vocab_size: int, folder: Path) -> tuple[Tokenizer, dict[str, np.ndarray]]:
+Loaded = tuple[Tokenizer, dict[str, np.ndarray], dict[str, int]]
+
+
+def _build(corpus: Corpus, vocab_size: int, folder: Path) -> Loaded:
     """Write the cache under a temporary name, then give it its own name in one step."""
-    texts = {split: corpus.documents(split) for split in SPLITS}
+    texts, dropped = without_duplicates({split: corpus.documents(split) for split in SPLITS})
     for split, documents in texts.items():
         if not documents:
-            raise LabError(f"the corpus {corpus.name} has no document for {split}; it is too small to measure with")
+            also = f" ({dropped[split]} stand in other splits too)" if dropped.get(split) else ""
+            raise LabError(
+                f"the corpus {corpus.name} has no document for {split}{also}; it is too small to measure with: "
+                "add text, some megabytes at least"
+            )
     tokenizer = Tokenizer.train(texts["train"], vocab_size)
     files = {f"{split}.bin": tokenizer.encode_documents(documents).tobytes() for split, documents in texts.items()}
     files["tokenizer.json"] = tokenizer.to_json().encode()
+    files["dropped.json"] = json.dumps(dropped).encode()
     files["meta.json"] = json.dumps({name: _sha256(data) for name, data in files.items()}, indent=1).encode()
     for leftover in folder.parent.glob(f".building-{folder.name}-*"):  # of a run that was killed: we hold the lock
         shutil.rmtree(leftover, ignore_errors=True)
@@ -94,17 +105,19 @@ def _build(corpus: Corpus, vocab_size: int, folder: Path) -> tuple[Tokenizer, di
     return loaded
 
 
-def _load(folder: Path) -> tuple[Tokenizer, dict[str, np.ndarray]] | None:
+def _load(folder: Path) -> Loaded | None:
     """The cache at `folder` if every byte of it is as it was written, else None."""
     try:
         sums = json.loads((folder / "meta.json").read_bytes())
-        data = {name: (folder / name).read_bytes() for name in ("tokenizer.json", *(f"{s}.bin" for s in SPLITS))}
+        names = ("tokenizer.json", "dropped.json", *(f"{split}.bin" for split in SPLITS))
+        data = {name: (folder / name).read_bytes() for name in names}
         if any(_sha256(content) != sums[name] for name, content in data.items()):
             return None
         tokenizer = Tokenizer.from_json(data["tokenizer.json"].decode())
+        dropped = json.loads(data["dropped.json"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return tokenizer, {split: np.frombuffer(data[f"{split}.bin"], dtype=np.int16) for split in SPLITS}
+    return tokenizer, {split: np.frombuffer(data[f"{split}.bin"], dtype=np.int16) for split in SPLITS}, dropped
 
 
 def _write(path: Path, data: bytes) -> None:

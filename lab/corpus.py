@@ -5,12 +5,13 @@ bytes on every machine. Splits are by file and by hash of its path, so that they
 machine or time. Only files that nothing imports while a box runs may be validation or vault: these can
 be hidden from a box, the others could be read from disk.
 
-To add a corpus, write a class with `name`, `digest()` and `documents(split)`, and put it in `CORPORA`.
+To add a corpus, write a class with `name`, `digest()` and `documents(split)`, and name it in `open_corpus`.
 """
 
 import hashlib
 import importlib.util
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -100,11 +101,35 @@ def _package_folder(name: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-CORPORA: dict[str, Callable[[], Corpus]] = {"sympy": Sympy}
-
-
 def open_corpus(name: str) -> Corpus:
-    """The corpus called `name`. Raises LabError for a name that is not in `CORPORA`."""
-    if name not in CORPORA:
-        raise LabError(f"there is no corpus {name!r}; there is: {', '.join(CORPORA)}")
-    return CORPORA[name]()
+    """The corpus called `name`: sympy, text:DIR or parquet:DIR. Raises LabError for anything else."""
+    from lab.corpus_files import ParquetFolder, TextFolder
+
+    kind, colon, folder = name.partition(":")
+    if name == "sympy":
+        return Sympy()
+    if colon and kind in ("text", "parquet"):
+        return TextFolder(folder) if kind == "text" else ParquetFolder(folder)
+    raise LabError(f"there is no corpus {name!r}; there is: sympy, text:DIR, parquet:DIR")
+
+
+def named(name: str, device: str, parquet: Path) -> str:
+    """The corpus that `name` stands for: `auto` is sympy, and with a GPU the Parquet files in the folder `parquet`.
+
+    Raises LabError with the commands that fetch some if there are none.
+    """
+    if name != "auto":
+        return name
+    if device != "cuda":
+        return "sympy"
+    if any(parquet.glob("*.parquet")):
+        return f"parquet:{parquet}"
+    raise LabError(
+        "a GPU reads its default corpus, sympy, many times over in one run, so it needs a larger one and there is none "
+        f"in {parquet}. To fetch and prepare it:\n"
+        "  pip install pyarrow huggingface_hub\n"
+        "  hf download karpathy/climbmix-400b-shuffle --repo-type dataset --include 'shard_0000*.parquet' "
+        f"--local-dir {shlex.quote(str(parquet))}\n"
+        "  python -m lab prepare --device cuda\n"
+        "Or say --corpus sympy, parquet:DIR or text:DIR."
+    )

@@ -11,7 +11,7 @@ import numpy as np
 
 from lab.cache import Prepared
 from lab.errors import LabError
-from lab.settings import CHUNK, Sizes
+from lab.settings import CHUNK, SMOKE_ROWS, SMOKE_TOKENS, Sizes
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,21 @@ def experiment_data(prepared: Prepared, sizes: Sizes, seed: int, split: str) -> 
     return Data(shuffled(prepared.tokens["train"], seed), rows, prepared.tokenizer.byte_lengths())
 
 
+def random_data(sizes: Sizes, seed: int) -> Data:
+    """Tokens without meaning, for a smoke run, so that it needs no corpus."""
+    generator = np.random.default_rng(seed)
+    train = generator.integers(sizes.vocab_size, size=SMOKE_TOKENS, dtype=np.int16)
+    rows = generator.integers(sizes.vocab_size, size=(SMOKE_ROWS, sizes.seq_len + 1), dtype=np.int16)
+    return Data(train, rows, np.ones(sizes.vocab_size, dtype=np.int64))
+
+
 def fingerprint(prepared: Prepared, sizes: Sizes) -> dict[str, object]:
     """What was measured: equal exactly when corpus, splits, tokenizer, V, T and the scored rows are."""
     return {
         "corpus": prepared.corpus,
         "text": prepared.text_digest[:16],
         "tokenizer": prepared.tokenizer.digest()[:16],
+        "near_duplicates": prepared.near_duplicates,
         "tokens": {split: len(tokens) for split, tokens in prepared.tokens.items()},
         "vocab_size": sizes.vocab_size,
         "seq_len": sizes.seq_len,

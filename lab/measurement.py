@@ -35,6 +35,7 @@ class Measurement:
     causality: dict[str, Any] | None = None  # edges, controls, tolerance, max_difference (nats per position)
     reported: dict[str, Any] = field(default_factory=dict)  # what train.py says of itself, untrusted
     log_tail: str = ""  # the end of what the train box printed, untrusted
+    clock: dict[str, Any] | None = None  # what the clock saw: units, u_ms, mean_u_ms, samples, clamped
 
     def to_json(self) -> str:
         """One line of standard JSON."""

@@ -6,7 +6,7 @@ Rejected, and the box is ended.
 
     box -> referee   ready · start · log(step, loss) · weights(names, shapes, dtypes)+fd
                      logits(shape, dtype)+fd · error(kind, type, message, line)
-    referee -> box   tokens(count)+fd · weights(names, shapes, dtypes)+fd · rows(count)+fd
+    referee -> box   go · tokens(count)+fd · weights(names, shapes, dtypes)+fd · rows(count)+fd
 """
 
 import json

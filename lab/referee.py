@@ -25,14 +25,15 @@ from typing import Any
 import numpy as np
 
 from lab import causality, noise, settings
-from lab.cache import prepare
-from lab.clock import Clock, CpuClock, WallClock
+from lab.cache import cache_folder, prepare
+from lab.clock import Clock, CpuClock, PacemakerClock, WallClock, hold
 from lab.conditions import conditions, gpu_memory_mb
-from lab.corpus import open_corpus
-from lab.data import Data, experiment_data, fingerprint
+from lab.corpus import named, open_corpus
+from lab.data import Data, experiment_data, fingerprint, random_data
 from lab.errors import Ended, LabError, Rejected
 from lab.measurement import Measurement
 from lab.memory import ProgressPage, sealed
+from lab.pacemaker import Pacemaker
 from lab.process import Tree, become_subreaper
 from lab.sandbox import Box, RunFolder, launch
 from lab.scoring import Conversation, ScorePhase
@@ -50,10 +51,11 @@ class Request:
     seed: int = 0
     split: str = "validation"
     sandbox: str = "none"
-    corpus: str = "sympy"
+    corpus: str = "auto"
     max_eval_seconds: float | None = None
     steps: int = 0  # a smoke run ends after this many steps; 0 is a measurement
     wall_seconds: float = float("inf")
+    clock: str = "auto"  # or cpu-seconds, on a CPU
 
     @property
     def sizes(self) -> Sizes:
@@ -135,6 +137,7 @@ class Experiment:
         self._closers.append(self._page.close)
         phase, tree = self._train_phase(data, readable)
         result.conditions = conditions(request.device, phase.clock.name, request.seconds, request.sandbox)
+        result.s0 = noise.recall(result.fingerprint or {}, result.conditions).get("s0", result.s0)
         try:
             weights = phase.run()
         finally:
@@ -142,6 +145,7 @@ class Experiment:
             tree.end()
             self._children.discard(tree.root)
         self._keep(weights.fd)
+        phase.clock.finish()
         result.params = weights.numbers
         began = time.monotonic()
         result.val_bpb = self._score(data, weights)
@@ -180,16 +184,23 @@ class Experiment:
         request, sizes = self.request, self.request.sizes
         if request.steps:
             return random_data(sizes, request.seed), False
-        prepared = prepare(open_corpus(request.corpus), sizes.vocab_size)
+        corpus = named(request.corpus, request.device, cache_folder() / "parquet")
+        prepared = prepare(open_corpus(corpus), sizes.vocab_size)
         self.result.fingerprint = fingerprint(prepared, sizes)
-        return experiment_data(prepared, sizes, request.seed, request.split), prepared.readable_in_box
+        return experiment_data(prepared, sizes, request.seed, request.split), (
+            prepared.readable_in_box or request.sandbox == "none"
+        )
 
     def _train_phase(self, data: Data, readable: bool) -> tuple[TrainPhase, Tree]:
         request = self.request
         tokens = self._keep(sealed("tokens", [np.ascontiguousarray(data.train)]))
+        has_pacemaker = request.device == "cpu" and request.clock == "auto" and not request.steps
+        pacemaker = self._start_pacemaker() if has_pacemaker else None
         box, tree = self._launch("train", listen=True)
         clock: Clock
-        if request.device == "cpu":
+        if pacemaker is not None:
+            clock = PacemakerClock(CpuClock(tree), pacemaker.steps, lambda still: hold(tree, still))
+        elif request.device == "cpu":
             clock = CpuClock(tree)
         else:
             clock = WallClock(0.0 if readable else settings.COMPILE_SECONDS)
@@ -198,6 +209,12 @@ class Experiment:
             request.wall_seconds, self._watching_gpu(self.report), self._prepare_scoring,
         )  # fmt: skip
         return phase, tree
+
+    def _start_pacemaker(self) -> Pacemaker:
+        pacemaker = Pacemaker()
+        self._children.add(pacemaker.pid)
+        self._closers.append(pacemaker.close)
+        return pacemaker
 
     def _launch(self, role: str, listen: bool) -> tuple[Box, Tree]:
         request, sizes = self.request, self.request.sizes
@@ -249,20 +266,13 @@ class Experiment:
         result.train_seconds = _rounded(phase.train_seconds)
         if result.peak_memory_mb is None:
             result.peak_memory_mb = _rounded(phase.peak_memory_mb)
+        result.clock = phase.clock.report()
         result.reported = phase.reported
         result.log_tail = phase.log_tail()
 
     def _keep(self, fd: int) -> int:
         self._closers.append(lambda: os.close(fd))
         return fd
-
-
-def random_data(sizes: Sizes, seed: int) -> Data:
-    """Tokens without meaning, for a smoke run, so that it needs no corpus."""
-    generator = np.random.default_rng(seed)
-    train = generator.integers(sizes.vocab_size, size=settings.SMOKE_TOKENS, dtype=np.int16)
-    rows = generator.integers(sizes.vocab_size, size=(settings.SMOKE_ROWS, sizes.seq_len + 1), dtype=np.int16)
-    return Data(train, rows, np.ones(sizes.vocab_size, dtype=np.int64))
 
 
 def _bits_per_byte(losses: Any, data: Data) -> float:

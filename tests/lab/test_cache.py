@@ -28,7 +28,7 @@ class Small:
 
     def documents(self, split: str) -> list[str]:
         self.reads += 1
-        return [f"{split} {number} " + "the quick brown fox " * 20 for number in range(20)]
+        return [" ".join(f"{split}{number} the quick {word} fox" for word in range(20)) for number in range(20)]
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def test_a_second_run_reads_the_cache(cache: Path) -> None:
     assert all((one.tokens[split] == two.tokens[split]).all() for split in one.tokens)
 
 
-@pytest.mark.parametrize("name", ["train.bin", "validation.bin", "tokenizer.json", "meta.json"])
+@pytest.mark.parametrize("name", ["train.bin", "tokenizer.json", "dropped.json", "meta.json"])
 @pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
 def test_a_damaged_cache_is_rebuilt(cache: Path, name: str, damage: str) -> None:
     good = prepare(Small(), 300)
@@ -125,7 +125,7 @@ def test_an_unwritable_cache_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_split_without_documents_is_an_error() -> None:
     corpus = Small()
-    corpus.documents = lambda split: [] if split == "vault" else ["text"]  # type: ignore[method-assign]
+    corpus.documents = lambda split: [] if split == "vault" else [f"text for {split}"]  # type: ignore[method-assign]
     with pytest.raises(LabError, match="no document for vault"):
         prepare(corpus, 300)
 

@@ -18,7 +18,7 @@ from tests.lab.helpers import ROOT, alive, lab, one_object, tiny
 EXPECTED_KEYS = [
     "status", "val_bpb", "reason", "charged", "train_seconds", "startup_seconds", "eval_seconds", "total_seconds",
     "params", "peak_memory_mb", "device", "sandbox", "seed", "split", "s0", "fingerprint", "conditions", "sha256",
-    "causality", "reported", "log_tail",
+    "causality", "reported", "log_tail", "clock",
 ]  # fmt: skip
 
 UNSANDBOXED = ("--sandbox", "none", "--i-accept-unsandboxed")
@@ -48,8 +48,9 @@ def test_measure_prints_one_object_with_the_documented_keys(train_py: Path) -> N
     assert (result["fingerprint"]["vocab_size"], result["fingerprint"]["seq_len"]) == (2048, 128)
     assert set(result["conditions"]) == {"device", "threads", "precision", "torch", "clock", "budget", "sandbox"}
     assert result["conditions"]["budget"] == 0.3
-    assert result["conditions"]["clock"] == "cpu-seconds"
+    assert result["conditions"]["clock"] == "pacemaker"
     assert result["charged"] >= 1
+    assert set(result["clock"]) == {"units", "u_ms", "mean_u_ms", "samples", "clamped"}
     assert result["reported"]["steps"] > 1
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert all(set(line) == {"phase", "seconds", "step", "loss", "progress"} for line in lines)
@@ -121,6 +122,7 @@ def test_the_shipped_train_py_passes_smoke() -> None:
         (["measure", "lab/train.py", "--seed", "-1"], "-1"),
         (["measure", "lab/train.py", "--split", "train"], "train"),
         (["measure", "lab/train.py", "--sandbox", "castle"], "castle"),
+        (["noise", "--seeds", "1"], "1 runs are no sample"),
         (["frobnicate"], "frobnicate"),
         ([], "COMMAND"),
     ],
