@@ -28,7 +28,7 @@ LAYERS = (
         *("records", "room", "brief", "proposing", "voting", "running", "settling"),
         *("assembly", "baseline", "live", "audit", "calls", "spend", "learned", "closing", "stops"),
         *("simulate", "simulate_night", "simulate_world"),
-        *("deliberation", "experiment", "session", "plan", "replay", "resume"),
+        *("deliberation", "experiment", "session", "plan", "replay", "resume", "exam", "importing"),
     ),
     ("views",),
     ("ui", "web", "cli", "__main__"),

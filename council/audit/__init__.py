@@ -10,6 +10,9 @@ How to extend: a function (store, session, findings) in one of the modules, call
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
+
 from council.audit import chain, closings, commits, edits, secrets, settled, verdicts, votes
 from council.audit.findings import Findings, Problem, Report
 from council.audit.history import Refs
@@ -31,9 +34,10 @@ def audit(store: Store, repo: Repo) -> Report:
         ledger = chain.check(store, found)
         with found.reading("sessions"):
             sessions = list(store.query('SELECT id, name, seed, "commit", config FROM sessions ORDER BY id'))
-        for session in sessions:
+        own = [s for s in sessions if not imported(s)]
+        for session in own:
             _session(store, repo, session, ledger, refs, found)
-        commits.strangers(refs, {str(s["name"]) for s in sessions}, found)
+        commits.strangers(refs, {str(s["name"]) for s in own}, found)
         secrets.check(store, found)
         with found.reading("rounds"):
             rounds = _count(store, "rounds")
@@ -41,6 +45,13 @@ def audit(store: Store, repo: Repo) -> Report:
             calls = _count(store, "calls")
     problems = found.report()
     return Report(not problems, len(sessions), rounds, calls, head, problems)
+
+
+def imported(session: Row) -> bool:
+    """Whether a session is another program's log: nothing in it was measured here, and it owns no ref."""
+    with suppress(ValueError, AttributeError):
+        return "imported" in json.loads(session["config"])
+    return False
 
 
 def _session(store: Store, repo: Repo, session: Row, ledger: chain.Ledger, refs: Refs, found: Findings) -> None:

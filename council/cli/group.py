@@ -7,6 +7,7 @@ see one.
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 import sys
 from collections.abc import Sequence
@@ -32,7 +33,8 @@ class Commands(click.Group):
         """The command of that name, imported now."""
         if cmd_name not in self.table:
             return None
-        return importlib.import_module(f"council.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        return importlib.import_module(f"council.cli.{module}").command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -140,9 +140,7 @@ def test_auto_closes_a_session_of_twenty_experiments(night):
     assert len(vault(lab)) == 6 and lab.one("closings")["pairs"] == 3
 
 
-@pytest.mark.parametrize(
-    ("first_gain", "runs", "confirmed"), [(0.1, 6, True), (0.002, 12, True), (-0.002, 6, False)]
-)
+@pytest.mark.parametrize(("first_gain", "runs", "confirmed"), [(0.1, 6, True), (0.002, 12, True), (-0.002, 6, False)])
 def test_a_second_block_runs_only_after_a_gain_that_is_unconfirmed(night, first_gain, runs, confirmed):
     base = {4, 7, 8, 11, 12, 15}
     script = {n: Ran(bpb=1.8 if n in base else 1.8 - (first_gain if n < 10 else 0.1)) for n in range(4, 16)}

@@ -1,0 +1,124 @@
+"""`council exam`: which members can tell good edits from bad ones, before anyone pays for a night with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from council.cli.common import as_json, here, reading, root, session_option, show, show_json
+
+if TYPE_CHECKING:
+    from council.exam import Item, Mark
+    from council.store import Store
+
+ENOUGH = 60
+
+
+@click.command("exam")
+@click.argument("names", nargs=-1, metavar="[MEMBER]...")
+@session_option
+@click.option("--most", type=click.IntRange(min=2), default=ENOUGH, show_default=True, help="Most experiments to ask.")
+@click.option("--max-usd", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Most per member.")
+@click.option("--offline", is_flag=True, help="Only members that need no network.")
+@click.option("--config", type=click.Path(dir_okay=False), metavar="FILE", help="[default: council.yaml of the lab]")
+@as_json
+@click.pass_context
+def command(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    session: str | None,
+    most: int,
+    max_usd: float,
+    offline: bool,
+    config: str | None,
+    as_json: bool,
+) -> None:
+    """Let members forecast past experiments, blind.
+
+    In an order drawn by lot the members of council.yaml, or those named, see an edit and what was known when it was
+    proposed, never its author or its outcome, and say how likely it measured below the booked best. AUC is the chance
+    that they put a good edit above a bad one; a member whose 90 % interval includes one half is at chance. Over all
+    sessions that compare with the last one, or over one --session. Calls are paid for and not recorded.
+
+    \b
+    Example:
+      council exam --max-usd 0.50
+    """
+    from council import exam
+    from council.assembly import members_of
+    from council.config import load
+    from council.errors import UsageError
+
+    top = root(ctx)
+    present, absent = members_of(load(here(ctx) / config if config else top / "council.yaml"), offline=offline)
+    if unknown := [n for n in names if n not in present]:
+        why = "; ".join(f"{n}: {absent.get(n, 'council.yaml does not name it')}" for n in unknown)
+        raise UsageError(f"not here: {why}", hint=f"Present: {', '.join(sorted(present))}.")
+    chosen = {n: m for n, m in present.items() if not names or n in names}
+    with reading(ctx) as store:
+        questions, seed = _questions(ctx, store, session, most)
+    marks = exam.examine(chosen, questions, seed, lambda text: None, max_usd)
+    show_json(_json(marks, len(questions))) if as_json else show(_lines(marks, questions, absent))
+
+
+def _questions(ctx: click.Context, store: Store, session: str | None, most: int) -> tuple[list[Item], str]:
+    """The experiments to ask about, drawn by lot where there are more than enough, and the seed of the exam."""
+    import random
+
+    from council import exam
+    from council.errors import UsageError
+    from council.repo import Repo
+    from council.room import Room
+    from council.views import leaderboard
+
+    repo = Repo.open(root(ctx))
+    found: list[Item] = []
+    pooled = leaderboard.read(store, session).pooled
+    rows = [row for row in store.rows("sessions") if row["name"] in pooled]
+    for row in rows:
+        # an exam runs nothing: what a room needs to run is left empty
+        room = Room(store, repo, row, {}, (), None, "", None, "", "", lambda event: None)  # type: ignore[arg-type]
+        found += exam.items(room)
+    if len({item.hit for item in found}) < 2:
+        raise UsageError(
+            f"an exam needs past experiments of both outcomes; {len(found)} have settled, all with the same",
+            hint="Run a session first: council run --offline --rounds 20",
+        )
+    seed = rows[-1]["seed"]
+    return (random.Random(seed).sample(found, most) if len(found) > most else found), seed
+
+
+def _json(marks: list[Mark], asked: int) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {"experiments": asked, "members": [{**asdict(m), "at_chance": m.at_chance} for m in marks]}
+
+
+def _lines(marks: list[Mark], questions: list[Item], absent: dict[str, str]) -> list[str]:
+    from council.ui.text import table, wrap
+    from council.views.words import NONE, clean, count, money, number, plural
+
+    rows = []
+    for mark in marks:
+        auc = NONE if mark.auc is None else f"{mark.auc.value:.2f} ({mark.auc.low:.2f} to {mark.auc.high:.2f})"
+        came = mark.calibration
+        brier = (number(came.brier, 3), number(came.base, 3)) if came else (NONE, NONE)
+        word = "at chance" if mark.auc is None or mark.at_chance else "above" if mark.auc.low > 0.5 else "below"
+        name = clean(mark.member, 24)
+        rows.append((name, f"{count(mark.answered)}/{count(mark.asked)}", auc, word, *brier, money(mark.cost_usd)))
+    hits = sum(q.hit for q in questions)
+    notes = [
+        "How to read it: AUC is the chance that a good edit got a higher forecast than a bad one, with its 90 % "
+        "interval; at chance: the interval includes one half. Brier below base: the forecasts may be taken at their "
+        "word. A member's own edits are not asked about.",
+        *(f"{clean(m.member, 40)} stopped: {clean(m.stopped, 200)}." for m in marks if m.stopped),
+        *(f"Absent: {clean(name, 40)} ({clean(why, 80)})." for name, why in absent.items()),
+    ]
+    return [
+        *wrap(f"{plural(len(questions), 'past experiment')}, {hits} below the book of their moment."),
+        "",
+        *table(("member", "answered", "AUC (90 %)", "", "Brier", "base", "cost"), rows, right=(1, 2, 4, 5, 6)),
+        "",
+        *(line for text in notes for line in wrap(text)),
+    ]

@@ -1,0 +1,110 @@
+"""`council import`: the log of autoresearch as a read-only session, and which of its gains exceed the noise."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from council.cli.common import as_json, database, root, show, show_json
+
+if TYPE_CHECKING:
+    from council.importing import Gain, Noise
+
+SHOWN = 20
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(dir_okay=False))
+@click.option("--session", metavar="NAME", help="Its name here. [default: import- and the name of the file]")
+@click.option("--noise", type=click.FloatRange(min=0, min_open=True), metavar="BPB", help="σ of one run, if you know.")
+@as_json
+@click.pass_context
+def command(ctx: click.Context, file: str, session: str | None, noise: float | None, as_json: bool) -> None:
+    """Make a results.tsv of autoresearch a read-only session.
+
+    Columns: commit, val_bpb, memory_gb, status (keep, discard, crash), description. Malformed lines are reported by
+    number and left out. It says at once which kept gains exceed the noise; commits that stand in the log twice say
+    what noise is, else the scatter of discarded edits bounds it, else --noise is needed.
+
+    \b
+    Example:
+      council import results.tsv --noise 0.001
+    """
+    from council import importing
+    from council.errors import UsageError
+    from council.lock import hold
+    from council.repo import Repo, valid_session_name
+    from council.store import Store
+
+    path = Path(file)
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    name = session or "import-" + re.sub(r"[^A-Za-z0-9._-]", "-", path.stem)[:50]
+    if not valid_session_name(name):
+        raise UsageError(f"{name!r} is no name", hint="Use letters, digits, dot, dash and underscore, at most 64.")
+    lines, faults = importing.parse(text)
+    said = importing.noise(lines, noise)
+    top = root(ctx)
+    home = Repo.open(top).home()
+    with hold(home / "lock"):
+        store = Store(database(top))
+        try:
+            importing.session_of(store, name, path.name, text, lines, said)
+        finally:
+            store.close()
+    gains = importing.gains(lines, said.sigma)
+    if as_json:
+        from dataclasses import asdict
+
+        show_json({"session": name, "noise": asdict(said), "gains": [asdict(g) for g in gains], "malformed": faults})
+        return
+    for number, fault in faults:
+        click.echo(_safe(f"line {number}: {fault}"), err=True)
+    show(_told(name, len(lines), len(faults), said, gains))
+
+
+def _told(name: str, lines: int, faults: int, said: Noise, gains: list[Gain]) -> list[str]:
+    from council.ui.text import table, wrap
+    from council.views.words import NONE, bpb, clean, delta, number, plural
+
+    words = {"exceeds": "exceeds the noise", "once": "only as a single try", "within": "within the noise"}
+    rows = [
+        (g.line.commit[:10], bpb(g.line.bpb), delta(g.gain), number(g.errors, 1), words.get(g.word, NONE),
+         clean(g.line.description, 40))
+        for g in gains[:SHOWN]
+    ]  # fmt: skip
+    sources = {
+        "given": "as you said",
+        "repeats": f"from {said.runs} runs of equal commits",
+        "scatter": f"at most, if none of the {said.runs} discarded edits did anything",
+    }
+    noise = (
+        "The log holds no two runs of equal code and too few discarded edits: say what the noise is with --noise."
+        if said.sigma is None
+        else f"Noise of one run: {bpb(said.sigma)} BPB ({sources[said.source]})."
+    )
+    good = sum(g.word == "exceeds" for g in gains)
+    left = f", {plural(faults, 'line')} left out" if faults else ""
+    verdict = f"{good} of {plural(len(gains), 'kept gain')} exceed the noise, chosen from so many tries."
+    if said.bound:
+        verdict += " Since the noise is a bound, the others may be real too: measure equal code twice to know."
+    head = ("commit", "BPB", "gain", "errors", "verdict", "description")
+    return [
+        *wrap(f"Session {name}: {plural(lines, 'line')}{left}. {noise}"),
+        "",
+        *table(head, rows, right=(1, 2, 3), flex=5),
+        *([f"and {len(gains) - SHOWN} more"] if len(gains) > SHOWN else []),
+        "",
+        *wrap(f"{verdict if said.sigma else ''} Look at it: council status; council serve.".strip()),
+    ]
+
+
+def _safe(text: str) -> str:
+    from council.views.words import clean
+
+    return clean(text, 400)

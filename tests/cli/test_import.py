@@ -1,0 +1,124 @@
+"""`council import`: an autoresearch log read line by line, kept read-only, and told apart from noise."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+
+import pytest
+
+from council import importing
+from council.audit import audit
+from council.repo import Repo
+from council.store import Store
+
+HEAD = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
+LOG = (
+    HEAD
+    + "a1b2c3d\t0.997900\t44.0\tkeep\tbaseline\n"
+    + "b2c3d4e\t0.993200\t44.2\tkeep\tincrease LR to 0.04\n"
+    + "c3d4e5f\t1.005000\t44.0\tdiscard\tswitch to GeLU\n"
+    + "d4e5f6a\t0.000000\t0.0\tcrash\tdouble model width (OOM)\n"
+    + "e5f6a7b\t0.992900\t44.0\tkeep\t=cmd() \x1b[31mtiny\n"
+)
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """A repository with one commit, in which no session has run."""
+    for args in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "start"]):
+        subprocess.run(["git", "-C", str(tmp_path), *args], check=True)
+    return tmp_path
+
+
+def write(folder, text):
+    (folder / "results.tsv").write_text(text)
+    return str(folder / "results.tsv")
+
+
+def test_a_log_says_at_once_which_gains_exceed_the_noise(empty, council):
+    told = council(empty, "import", write(empty, LOG), "--noise", "0.001", "--json")
+    found = json.loads(told.stdout)
+    assert [(g["line"]["commit"], g["word"]) for g in found["gains"]] == [("b2c3d4e", "exceeds"), ("e5f6a7b", "within")]
+    assert found["gains"][0]["errors"] == pytest.approx(0.0047 / (0.001 * math.sqrt(2)))
+
+
+def test_what_was_imported_is_a_session_that_every_face_shows(empty, council):
+    told = council(empty, "import", write(empty, LOG), "--noise", "0.001")
+    assert told.exit_code == 0 and "1 of 2 kept gains exceed the noise" in told.stdout and "\x1b[31m" not in told.stdout
+    assert "import-results" in council(empty, "status").stdout
+    assert council(empty, "leaderboard").exit_code == 0 and council(empty, "show", "2").exit_code == 0
+    store = Store(empty / ".council/council.db", read_only=True)
+    assert [v["kind"] for v in store.rows("verdicts")] == ["keep", "discard", "crash", "keep"]
+    assert [b["b"] for b in store.rows("books")] == [0.9979, 0.9932, 0.9929]
+    assert not any(v["settles"] for v in store.rows("verdicts")) and len(store.rows("members")) == 1
+    store.close()
+
+
+def test_an_imported_session_adds_up_and_owns_no_ref(empty, council):
+    council(empty, "import", write(empty, LOG))
+    repo = Repo.open(empty)
+    store = Store(empty / ".council/council.db", read_only=True)
+    assert audit(store, repo).problems == ()
+    import subprocess
+
+    for args in (
+        ["commit", "-q", "--allow-empty", "-m", "x"],
+        ["update-ref", "refs/council/import-results/x1", "HEAD"],
+    ):
+        subprocess.run(["git", "-C", str(empty), *args], check=True)
+    assert [p.kind for p in audit(store, repo).problems] == ["ref"]
+    store.close()
+
+
+MALFORMED = [
+    ("f\t1\t1\tkeep\tx", "'f' is no commit"),
+    ("abcd\t1\t1\tkeep", "4 columns"),
+    ("abcd\tfast\t1\tkeep\tx", "val_bpb is 'fast'"),
+    ("abcd\t0\t1\tkeep\tx", "no run measures"),
+    ("abcd\tnan\t1\tkeep\tx", "no run measures"),
+    ("abcd\t1\tmuch\tkeep\tx", "memory_gb is 'much'"),
+    ("abcd\t1\t1\tkept\tx", "the status is 'kept'"),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), MALFORMED)
+def test_a_malformed_line_is_reported_by_its_number_and_left_out(line, said):
+    lines, ((number, fault),) = importing.parse(LOG + "\n" + line + "\nffff\t0.9\t1\tkeep\tlast\n")
+    assert number == 8 and said in fault and [one.commit for one in lines][-1] == "ffff" and len(lines) == 6
+
+
+def test_commits_that_ran_twice_say_what_noise_is():
+    lines, _ = importing.parse(
+        HEAD + "aaaa\t1.000\t1\tkeep\tb\naaaa\t1.002\t1\tdiscard\tagain\nbbbb\t0.9\t1\tkeep\tx\n"
+    )
+    said = importing.noise(lines)
+    assert (said.source, said.runs) == ("repeats", 2) and said.sigma == pytest.approx(0.002 / math.sqrt(2))
+    assert [g.line.commit for g in importing.gains(lines, said.sigma)] == ["bbbb"]
+
+
+def test_without_repeats_the_scatter_of_discards_is_an_upper_bound():
+    import random
+
+    rng = random.Random(1)
+    rows = "".join(f"b{n:04d}\t{1 + rng.gauss(0, 0.01):.6f}\t1\tdiscard\tx\n" for n in range(400))
+    said = importing.noise(importing.parse(HEAD + "aaaa\t1.000\t1\tkeep\tb\n" + rows)[0])
+    assert said.bound and 0.006 < said.sigma < 0.0085, "σ/√2 … σ, since the first run is exact here"
+    few = importing.noise(importing.parse(HEAD + "aaaa\t1\t1\tkeep\tb\nbbbb\t1.1\t1\tdiscard\tx\n")[0])
+    assert few.sigma is None
+
+
+def test_the_best_of_many_tries_needs_more_than_a_single_try():
+    tries = "".join(f"c{n:04d}\t1.5\t1\tdiscard\tx\n" for n in range(50))
+    lines, _ = importing.parse(HEAD + "aaaa\t1.0\t1\tkeep\tb\nbbbb\t0.997\t1\tkeep\tx\n" + tries)
+    assert importing.gains(lines, 0.001)[0].word == "once"
+    assert importing.gains(lines[:2], 0.001)[0].word == "exceeds"
+
+
+def test_a_name_that_is_taken_and_a_log_without_a_run_are_refused(empty, council):
+    file = write(empty, LOG)
+    assert council(empty, "import", file).exit_code == 0
+    assert "exists" in council(empty, "import", file).output
+    assert "no measured line" in council(empty, "import", write(empty, HEAD), "--session", "other").output
+    assert council(empty, "import", str(empty / "nothing.tsv")).exit_code == 2
