@@ -6,7 +6,7 @@ ARGS ?=
 export PYTHON TORCH_INDEX UV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all kills lint bench screenshots clean
+.PHONY: help setup run test test-all kills redteam lint bench screenshots clean
 
 help:  ## list the targets
 	@echo 'usage: make TARGET'
@@ -34,6 +34,9 @@ test-all: .venv/.ready  ## every test
 
 kills: .venv/.ready  ## the tests that kill a run and resume it
 	$(PY) -m pytest -m "kill and not slow" $(ARGS)
+
+redteam: .venv/.ready  ## hostile train.py files against the sandbox; ARGS=--every tries all of them in every tier
+	$(PY) -m pytest -m redteam tests/redteam $(ARGS)
 
 lint: .venv/.ready  ## ruff and mypy
 	$(PY) -m ruff check .

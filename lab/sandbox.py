@@ -165,14 +165,13 @@ def _landlock(spec: dict[str, Any], folder: Path, kept: list[int]) -> tuple[list
     """A box that restricts itself, by rules that `kept` gains a descriptor of."""
     from lab import sandbox_landlock as landlock
     from lab.sandbox_bwrap import NOBODY
-    from lab.sandbox_layout import layout
 
     landlock.abi()
     cuda = spec["device"] == "cuda"
     writable = folder if spec["role"] != "score" or cuda else None
     if os.getuid() == 0:
         os.chown(folder, NOBODY, NOBODY)
-    kept.append(_readable("rules", landlock.rules(layout(spec["device"]), spec["device"], writable)))
+    kept.append(_readable("rules", landlock.rules(spec["device"], writable)))
     enter = _limits(spec["device"]) | {"tier": "landlock", "uid": NOBODY, "rules_fd": kept[0]}
     return _python("lab.sandbox_enter", spec | {"enter": enter}), folder
 

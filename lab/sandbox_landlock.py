@@ -12,13 +12,13 @@ listed breaks Python's import, and Landlock cannot take back below what it grant
 import ctypes
 import errno
 import os
-import platform
 import struct
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
-from lab.sandbox_layout import Layout, grants
 from lab.sandbox_seccomp import program
 
 CREATE, ADD, RESTRICT = 444, 445, 446  # the same on every architecture
@@ -40,7 +40,7 @@ SYS = ("/sys/devices/system/cpu", "/sys/fs/cgroup")
 
 def abi() -> int:
     """The version of Landlock in this kernel. Raises LabError if there is none."""
-    if platform.system() != "Linux":
+    if sys.platform != "linux":
         raise LabError("there is no Landlock outside Linux")
     found: int = ctypes.CDLL(None, use_errno=True).syscall(CREATE, None, ctypes.c_size_t(0), VERSION)
     if found < 1:
@@ -48,17 +48,23 @@ def abi() -> int:
     return found
 
 
-def rules(layout: Layout, device: str, folder: Path | None) -> bytes:
+def rules(device: str, folder: Path | None) -> bytes:
     """What to grant, one line of mode and path each; `folder` is the only one that can be written to."""
-    lines = {f"r {path}" for path in grants(layout)}
-    # what is covered can be listed, not read; so can the folders above what is granted
-    lines |= {f"d {path}" for path in layout.readable if path.is_dir()}
+    return "\n".join([*_standing(device), *([f"a {folder}"] if folder else [])]).encode()
+
+
+@cache
+def _standing(device: str) -> tuple[str, ...]:
+    """The rules of every box on this machine."""
+    from lab.sandbox_layout import grants, layout  # not above: the box itself has no use for it, and it costs time
+
+    found = layout(device)
+    lines = {f"r {path}" for path in grants(found)}
+    lines |= {f"d {path}" for path in found.readable if path.is_dir()}  # what is covered can be listed, not read
     lines |= {f"r {path}" for path in (*DEVICES, *PROC, *SYS)} | {"w /dev/null"}
     if device == "cuda":
         lines |= {f"w {path}" for path in Path("/dev").glob("nvidia*")} | {"r /sys", "r /proc/driver/nvidia"}
-    if folder is not None:
-        lines.add(f"a {folder}")
-    return "\n".join(sorted(lines)).encode()
+    return tuple(sorted(lines))
 
 
 def enter(libc: Any, wanted: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ other processes, namespaces, mounts, the kernel's own machinery, or a queue thro
 number on every architecture.
 """
 
-import platform
+import os
 import struct
 
 from lab.errors import LabError
@@ -74,7 +74,7 @@ def program(machine: str = "", own_pid: int = 0) -> bytes:
 
     Raises LabError for an architecture without a table.
     """
-    machine = machine or platform.machine()
+    machine = machine or os.uname().machine
     if machine not in TABLES:
         raise LabError(f"there is no table of system calls for {machine}; known: {', '.join(TABLES)}")
     audit, column = TABLES[machine]

@@ -1,0 +1,8 @@
+"""Comes back from training with more parameters than build made.
+
+must: rejected
+"""
+
+
+def after(model, bench):
+    model.more = nn.Linear(4, 4)

@@ -1,0 +1,9 @@
+"""Hands over more bytes of weights than are allowed.
+
+must: rejected
+budget: 20
+"""
+
+
+def after(model, bench):
+    model.register_buffer("big", torch.zeros(150_000_000))

@@ -1,0 +1,10 @@
+"""Answers infinity for one token.
+
+must: rejected
+"""
+
+
+def answer(model, idx, logits):
+    logits = logits.clone()
+    logits[..., 0] = torch.inf
+    return logits

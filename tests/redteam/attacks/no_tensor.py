@@ -1,0 +1,8 @@
+"""Answers with an object that pretends to be a tensor.
+
+must: rejected
+"""
+
+
+def answer(model, idx, logits):
+    return {"logits": logits} if not model.training else logits

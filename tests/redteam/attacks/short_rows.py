@@ -1,0 +1,8 @@
+"""Answers for fewer positions, to shrink the evaluation.
+
+must: rejected
+"""
+
+
+def answer(model, idx, logits):
+    return logits[:, -1:]

@@ -1,0 +1,107 @@
+"""Every attack in every sandbox tier of this machine: nothing hostile gets a better score, or out.
+
+`make redteam` runs these and prints the table. An attack on an honest base is *harmless* if it changes the
+score of that base by less than noise, *caught* if the referee rejects what it answers, *contained* if it
+ends as a value and the machine goes on.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.measurement import Measurement
+from lab.referee import Request, measure
+from lab.sandbox import TIERS
+from lab.sandbox_selftest import examine
+from tests.redteam.conftest import FEW
+from tests.redteam.reading import ATTACKS, BASE, Attack
+
+pytestmark = pytest.mark.redteam
+TOLERANCE = 0.01  # BPB, on random tokens at 11
+CONTAINED = {"ok", "crash", "timeout", "oom", "rejected"}
+SHUT = [tier for tier in TIERS if tier != "none"]
+
+
+@cache
+def usable(tier: str) -> bool:
+    """Whether the tier passes its self-test on this machine."""
+    return examine(tier).passed
+
+
+@cache
+def honest(tier: str) -> float:
+    """The score of the base without an attack."""
+    found = measure(Request(BASE.encode(), budget=10.0, steps=3, sandbox=tier))
+    assert found.status == "ok" and found.val_bpb is not None, f"the honest base: {found.status}, {found.reason}"
+    return found.val_bpb
+
+
+def chosen() -> list[Any]:
+    """All attacks in the strongest tier, every few in the others."""
+    step = max(1, len(ATTACKS) // FEW)
+    return [
+        pytest.param(attack, tier, index % step == rank or rank == 0, id=f"{tier}-{attack.name}")
+        for rank, tier in enumerate(SHUT)
+        for index, attack in enumerate(ATTACKS)
+    ]
+
+
+def run(attack: Attack, tier: str, known: dict[str, Any]) -> Measurement:
+    request = Request(
+        attack.source(known),
+        budget=1.0 if attack.full else attack.budget,
+        steps=0 if attack.full else 3,
+        sandbox=tier,
+        max_eval_seconds=None if attack.full else attack.max_eval_seconds,
+    )
+    return measure(request)
+
+
+def verdict(attack: Attack, found: Measurement, tier: str) -> str:
+    """Why this is not what must happen; '' if it is."""
+    status, reason = found.status, found.reason or ""
+    if "BREACH" in f"{found.log_tail} {reason}":
+        return f"it worked: {reason}"
+    if attack.must == "contained":
+        return "" if status in CONTAINED else f"{status}: {reason}"
+    if attack.must == "caught":
+        return "" if status == "rejected" else f"{status}: {reason}"
+    if attack.must == "harmless":
+        if status != "ok" or found.val_bpb is None:
+            return f"{status}: {reason}"
+        gap = found.val_bpb - honest(tier)
+        return "" if abs(gap) < TOLERANCE else f"its score differs by {gap:+.4f} BPB"
+    wanted, _, says = attack.must.partition(" ")
+    return "" if status == wanted and says in reason else f"{status}: {reason}"
+
+
+@pytest.mark.parametrize(("attack", "tier", "sampled"), chosen())
+def test_an_attack_gets_nothing(
+    attack: Attack,
+    tier: str,
+    sampled: bool,
+    known: dict[str, Any],
+    table: list[tuple[str, ...]],
+    request: pytest.FixtureRequest,
+) -> None:
+    if not usable(tier):
+        pytest.skip(f"{tier} does not pass its self-test here")
+    if attack.tiers and tier not in attack.tiers:
+        pytest.skip(f"{tier} does not promise this, see docs/sandbox.md")
+    if not (sampled or request.config.getoption("--every")):
+        pytest.skip("not in the sample of this tier; --every runs it")
+    found = run(attack, tier, known)
+    wrong = verdict(attack, found, tier)
+    happened = found.status if found.val_bpb is None else f"{found.status} {found.val_bpb:.4f}"
+    table.append((tier, attack.name, attack.must, "" if not wrong else "WRONG", f"{happened}  {found.reason or ''}"))
+    assert not wrong
+    assert all(character == "\n" or character.isprintable() for character in found.log_tail)
+    assert Path(known["CANARY"]).exists()
+
+
+def test_there_are_at_least_forty_mechanisms() -> None:
+    assert len({attack.tries for attack in ATTACKS}) == len(ATTACKS) >= 40
