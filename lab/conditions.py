@@ -10,7 +10,7 @@ from typing import Any
 
 
 def conditions(device: str, clock: str, budget: float, sandbox: str) -> dict[str, Any]:
-    """Machine, threads, precision, torch, clock, budget (seconds) and sandbox tier."""
+    """Machine, threads, precision, torch, clock, budget (seconds) and sandbox."""
     return {
         "device": device_model(device),
         "threads": 1 if device == "cpu" else None,
@@ -18,8 +18,18 @@ def conditions(device: str, clock: str, budget: float, sandbox: str) -> dict[str
         "torch": version("torch"),
         "clock": clock,
         "budget": budget,
-        "sandbox": sandbox,
+        "sandbox": described(sandbox),
     }
+
+
+def described(tier: str) -> str:
+    """The sandbox tier, and which of its reported guarantees the self-test found open on this machine."""
+    if tier == "none":
+        return tier
+    from lab.sandbox_selftest import examine
+
+    still_open = [name for name, closed in examine(tier).guarantees.items() if not closed]
+    return f"{tier}, open: {', '.join(still_open)}" if still_open else tier
 
 
 @cache
