@@ -175,7 +175,8 @@ def test_each_library_has_one_door() -> None:
 
 def test_nobody_imports_the_file_that_members_edit() -> None:
     # `council init` copies it as a file and the box runs it; a process that imported it would run edited code.
-    faults = [str(i) for path in sources(ROOT) for i in imports_of(ROOT, path) if f"{i.module}.".startswith("lab.train.")]
+    imports = (i for path in sources(ROOT) for i in imports_of(ROOT, path))
+    faults = [str(i) for i in imports if f"{i.module}.".startswith("lab.train.")]
     assert not faults, "\n" + "\n".join(faults)
 
 
