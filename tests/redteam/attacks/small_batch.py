@@ -5,4 +5,4 @@ must: rejected
 
 
 def answer(model, idx, logits):
-    return logits[:1]
+    return logits if model.training else logits[:1]
