@@ -38,6 +38,10 @@ class Clock(Protocol):
     def stretch(self) -> float:
         """Seconds of this machine in a budget second."""
 
+    @property
+    def patience(self) -> float:
+        """Wall seconds that a budget second takes here, as far as the machine is to blame."""
+
     def ready(self) -> None:
         """The box has imported torch and waits to run edited code."""
 
@@ -58,7 +62,7 @@ class CpuClock:
     """CPU-seconds of a process tree, from `ready` on."""
 
     name = "cpu-seconds"
-    stretch = 1.0
+    stretch = patience = 1.0
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
@@ -107,14 +111,20 @@ class PacemakerClock:
         self._samples: list[float] = []
         self._clamped = 0
         self._units = self._counted = self._sampled = 0.0  # units; CPU-seconds in them; CPU-seconds at the last look
+        self._slowest = UNIT  # wall seconds of a step, at the worst look
         self._is_ready = False
 
     @property
     def stretch(self) -> float:
         return self._start / UNIT
 
+    @property
+    def patience(self) -> float:
+        return max(self._start, self._slowest) / UNIT
+
     def ready(self) -> None:
-        self._start = self._unit = min(self._steps(SAMPLE_STEPS))
+        self._steps(1)  # waits for the warm-up
+        self._start = self._unit = self._look()
         self._cpu.ready()
         self._is_ready = True
 
@@ -154,7 +164,7 @@ class PacemakerClock:
         self._hold(True)
         try:
             before = self._cpu.charge()
-            unit = min(self._steps(SAMPLE_STEPS))
+            unit = self._look()
             if self._cpu.charge() - before > STOPPED_TICKS:
                 raise Ended("void", NOT_STOPPED)
         finally:
@@ -163,12 +173,18 @@ class PacemakerClock:
         self._clamped += self._unit != unit
         self._samples.append(unit)
 
+    def _look(self) -> float:
+        began = time.monotonic()
+        unit = min(self._steps(SAMPLE_STEPS))
+        self._slowest = max(self._slowest, (time.monotonic() - began) / SAMPLE_STEPS)
+        return unit
+
 
 class WallClock:
     """Wall seconds from `start`; what comes before it is free, but not for longer than `free` seconds."""
 
     name = "wall-seconds"
-    stretch = 1.0
+    stretch = patience = 1.0
 
     def __init__(self, free: float) -> None:
         self._free = free

@@ -117,6 +117,7 @@ class Experiment:
         self._closers: list[Callable[[], object]] = []
         self._children: set[int] = set()  # pids of boxes
         self._score_boxes: list[Box] = []
+        self._importing = threading.Thread(target=_import_torch, daemon=True)  # while the train box does the same
 
     def run(self) -> None:
         """Raises Ended or LabError or OSError; leaves no process and no file in any case."""
@@ -197,6 +198,7 @@ class Experiment:
         has_pacemaker = request.device == "cpu" and request.clock == "auto" and not request.steps
         pacemaker = self._start_pacemaker() if has_pacemaker else None
         box, tree = self._launch("train", listen=True)
+        self._importing.start()
         clock: Clock
         if pacemaker is not None:
             clock = PacemakerClock(CpuClock(tree), pacemaker.steps, lambda still: hold(tree, still))
@@ -243,9 +245,10 @@ class Experiment:
         return box, tree
 
     def _prepare_scoring(self) -> None:
-        """While the train box works, let the score boxes and this process import torch."""
+        """While the train box works, let the score boxes import torch; this process has done so when that begins."""
+        if self._importing.ident is not None:
+            self._importing.join()
         self._score_boxes = [self._launch("score", listen=False)[0] for _ in range(2)]
-        threading.Thread(target=_import_torch, daemon=True).start()
 
     def _watching_gpu(self, report: Report) -> Report:
         """Where there is a GPU, also note once a second how much of its memory is in use."""

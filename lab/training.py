@@ -113,10 +113,10 @@ class TrainPhase:
         match message.kind:
             case "ready":
                 self.clock.ready()
+                self.on_ready()  # before the box goes on: while this takes its time, nobody looks at the clock
                 self._ready_at = time.monotonic()
                 self.startup_seconds = self._ready_at - self._began
                 self.box.channel.send("go")
-                self.on_ready()
             case "start":
                 if self._started:
                     raise Rejected("the box sent 'start' twice")
@@ -150,7 +150,7 @@ class TrainPhase:
         if charge > self.budget + GRACE / self.clock.stretch:
             used = f"training used {charge:.1f} s of its budget of {self.budget:g} s"
             raise Ended("timeout", f"{used}; train has to return when progress() is 1")
-        if wall > max(WALL_LEAST, WALL_FACTOR * self.budget * self.clock.stretch):
+        if wall > max(WALL_LEAST, WALL_FACTOR * self.budget * self.clock.patience):
             self.clock.finish()  # on a machine that is too busy it is not the code that is slow
             used = f"of which {charge:.1f} s were used"
             raise Ended("timeout", f"training took {wall:.1f} s, {used}; the budget is {self.budget:g} s")

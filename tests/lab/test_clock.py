@@ -25,6 +25,7 @@ class Machine:
         self.unit = unit
         self.asked: list[bool] = []  # was the box stopped at each look at the pacemaker?
         self.still = False
+        self.wait = 0.0  # wall seconds that a look takes
         self.leak = 0.0  # CPU-seconds that the box uses while it is stopped
 
     def ready(self) -> None:
@@ -36,6 +37,7 @@ class Machine:
     def steps(self, count: int) -> list[float]:
         self.asked.append(self.still)
         self.used += self.leak
+        time.sleep(self.wait)
         return [self.unit * 1.3] * (count - 1) + [self.unit]
 
     def hold(self, still: bool) -> None:
@@ -84,8 +86,18 @@ def test_the_box_stands_still_at_every_look_but_the_first() -> None:
     machine = Machine()
     clock = started(machine)
     run(clock, machine, 5.5)
-    assert machine.asked == [False, True, True, True, True, True]
+    assert machine.asked == [False, False, True, True, True, True, True]
     assert not machine.still
+
+
+def test_a_starved_machine_is_given_more_wall_time() -> None:
+    machine = Machine(0.1)
+    clock = started(machine)
+    assert clock.patience == pytest.approx(0.1 / UNIT)
+    machine.wait = 0.5
+    run(clock, machine, 1.5)
+    assert clock.patience > 0.2 / UNIT
+    assert clock.stretch == pytest.approx(0.1 / UNIT)  # the grace is in CPU-seconds
 
 
 def test_a_tree_that_goes_on_while_stopped_voids_the_run() -> None:
