@@ -34,9 +34,12 @@ def complaints(tmp_path: Path, text: str | bytes) -> list[str]:
 # --- what works ------------------------------------------------------------------------------------------------------
 
 
-def test_the_shipped_file_holds_three_members_and_the_defaults(root: Path) -> None:
+def test_the_shipped_file_holds_three_models_the_builtins_and_the_defaults(root: Path) -> None:
     shipped = load(root / "council.yaml")
     assert [(member.name, member.kind) for member in shipped.members] == [
+        ("opus", "anthropic"),
+        ("gpt", "openai"),
+        ("gemini", "litellm"),
         ("textbook", "textbook"),
         ("tpe", "optuna"),
         ("random", "random"),
