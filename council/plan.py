@@ -38,6 +38,7 @@ class Request:
     accept_unsandboxed: bool = False
     until: str | None = None
     max_usd: float | None = None
+    confirm: bool = False  # only a closing, for which nobody has to be there
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def prepare(request: Request) -> Prepared:
     if not old:
         program_text(repo, config.program)
     members, absent = members_of(config, offline=request.offline)
-    if len(members) < 2:
+    if len(members) < 2 and not request.confirm:
         why = "; ".join(f"{name}: {reason}" for name, reason in absent.items()) or "council.yaml names only one"
         raise NoCouncil(
             f"a council needs two members, {len(members)} is present ({why})",
@@ -176,10 +177,11 @@ def program_text(repo: Repo, path: str) -> str:
 def _resumed(store: Store | None, request: Request) -> Row | None:
     if request.resume is None:
         return None
-    wanted = {"name": request.resume} if request.resume else {}
-    found = store.one("sessions", order="id DESC", **wanted) if store else None
+    rows = store.rows("sessions", order="id DESC") if store else []
+    own = [row for row in rows if "imported" not in row["config"]]  # an imported log has nothing to go on with
+    found = next((row for row in own if request.resume in ("", row["name"])), None)
     if found is None:
-        names = [r["name"] for r in store.rows("sessions", order="id DESC")][:5] if store else []
+        names = [row["name"] for row in own][:5]
         raise UsageError(
             f"there is no session {request.resume or 'to resume'}",
             hint=f"Known sessions: {', '.join(names) or 'none'}.",

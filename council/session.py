@@ -89,6 +89,7 @@ class Night:
     def _room(self) -> Room:
         ready, config = self.ready, self.ready.config
         session = ready.old or self._open_session()
+        judge = {**to_public(config)["judge"], **session["config"].get("judge", {})}  # what it was opened with
         executor = executor_of(config)
         executor.sandbox = ready.sandbox
         voters = {m["name"] for m in self.store.rows("members", session=session["id"], votes=1)}
@@ -99,12 +100,12 @@ class Night:
             members=ready.members,
             judges=tuple(sorted(voters & set(ready.members))),
             executor=executor,
-            rule=config.judge.rule,
+            rule=judge["rule"],
             budget=budget_of(config) if ready.request.budget or not ready.old else session["budget"],
             device=config.lab.device,
             sandbox=ready.sandbox,
             emit=self.emit,
-            p_keep=config.judge.p_keep,
+            p_keep=judge["p_keep"],
             member_seconds=max(MEMBER_SECONDS, *(2 * m.timeout + 20 for m in ready.members.values())),
         )
 

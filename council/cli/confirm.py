@@ -51,7 +51,7 @@ def command(ctx: click.Context, pairs: str, session: str | None, display: str | 
             hint="Start one: council run --offline --rounds 2",
         )
     request = sessions.Request(
-        root=top, config=top / "council.yaml", resume=session or "", accept_unsandboxed=unsandboxed
+        root=top, config=top / "council.yaml", resume=session or "", accept_unsandboxed=unsandboxed, confirm=True
     )
     with opened(display or default(), database(top)) as emit:
         ending = sessions.confirm(request, pairs, emit)

@@ -20,9 +20,10 @@ from sqlite_utils import Database
 
 from council import redact
 from council.errors import StoreError, StoreUnusable
+from council.store.free_text import FREE_TEXT
 from council.store.ledger import GENESIS, canonical, link
 from council.store.migrations import STEPS
-from council.store.schema import FREE_TEXT, TABLES
+from council.store.schema import TABLES
 
 Row = dict[str, Any]
 APPLICATION_ID = 0x636F756E  # "coun": tells our database from any other file

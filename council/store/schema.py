@@ -291,21 +291,6 @@ TABLES: dict[str, Table] = {
     ),
 }
 
-FREE_TEXT = {
-    "outcomes": ("detail",),
-    "proposals": ("title", "hypothesis"),
-    "checks": ("reason",),
-    "critiques": ("text",),
-    "responses": ("text",),
-    "measurements": ("reason", "raw"),
-    "logs": ("tail",),
-    "verdicts": ("reason",),
-}
-"""Columns that may hold what members, providers or edited code wrote: secrets in them are redacted on the way in.
-
-Calls and replies are redacted by their recorder (`council/calls.py`). Code is not: an edit must stay what it was.
-"""
-
 LEDGER = Table(
     {"seq": INT, "at": REAL, "tbl": TEXT, "row_id": INT, "sha256": TEXT, "prev": TEXT, "hash": TEXT},
     key=("tbl", "row_id"),
