@@ -51,7 +51,7 @@ def test_a_run_killed_at_every_step_of_both_graphs_goes_on(lab):
 def test_signals_a_second_run_and_killed_processes_of_the_lab_do_what_is_promised(lab):
     run = lab.start()
     run.says("x1 baseline")
-    lab.lab_process("lab.box")
+    lab.lab_process('"role": "train"')
     began = time.monotonic()
     run.kill(signal.SIGTERM)
     assert run.end() == 143 and time.monotonic() - began < 10
@@ -83,7 +83,7 @@ def test_signals_a_second_run_and_killed_processes_of_the_lab_do_what_is_promise
     assert lab.rows("measurements", "number")[2]["status"] == "ok"
     os.kill(lab.lab_process("lab smoke"), signal.SIGKILL)
     run.says("x4 trial")
-    os.kill(lab.lab_process("lab.box", '"train"'), signal.SIGKILL)
+    os.kill(lab.lab_process('"role": "train"'), signal.SIGKILL)
     assert run.end() == 0
     fourth = lab.rows("measurements", "number")[3]
     assert fourth["status"] in ("crash", "void") and fourth["reason"]
