@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from council import session
 from council.calls import Calls
 from council.members.llm import LLMMember
 from council.testing.loopback import FAULTS, Asked, Fault, Loopback
@@ -32,17 +31,9 @@ class Killed(BaseException):
 def night(tmp_path: Path, member: Make, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Night]:
     """`night()` is a lab whose members are language models, one of each kind, with a recorder."""
 
-    def build(cap: float | None = None, **more: Any) -> Night:
+    def build(**more: Any) -> Night:
         train = TRAIN.replace("DEPTH = 2", "DEPTH = 2\nMATRIX_LR = 0.5\nEMBEDDING_LR = 0.25\nWARMUP = 0.1")
         root = make_lab(tmp_path / "lab-repo", dict.fromkeys(MIX, KIND), train)
-        original = session.Night._room
-
-        def room(self: session.Night) -> Any:
-            made = original(self)
-            Calls(self.store, made.sid, made.members, cap=cap)
-            return made
-
-        monkeypatch.setattr(session.Night, "_room", room)
         members: Any = [member(kind, name, **more) for name, kind in MIX.items()]
         return Night(root, members, FakeExecutor(), monkeypatch)
 
@@ -121,9 +112,10 @@ def killing(before: Any, chance: random.Random, left: list[int], waits: bool) ->
     return waiting if waits else at_once
 
 
-def test_the_night_goes_on_when_the_money_is_gone(night: Callable[..., Night]) -> None:
-    k = night(cap=0.06)
-    k.run(3)
+def test_a_night_of_paid_members_ends_when_the_money_is_gone(night: Callable[..., Night]) -> None:
+    k = night()
+    ended = k.run(3, max_usd=0.06)
+    assert "out of dollars" in ended.reason  # nobody is left who costs nothing
     assert {row["kind"] for row in k.rows("outcomes")} >= {"broke"}
     assert sum(row["cost_usd"] for row in k.rows("replies")) <= 0.06
 

@@ -78,7 +78,7 @@ class Seen:
     dialogs: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     """Headless Chromium; skips where Playwright or a browser is missing."""
     if CHROMIUM is None:
@@ -91,7 +91,7 @@ def browser():
         made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tab(browser):
     """One page of the browser for all tests: opening one costs more than using it."""
     made, seen = browser.new_page(viewport=DESK), Seen()
