@@ -161,6 +161,6 @@ def _story(rounds: Sequence[Round]) -> list[str]:
 
 
 _BUILT_IN = (
-    "These were built-in members only, the floor that language models must beat; members that call models "
-    "(each with a key from its provider) come in a later version."
+    "These were built-in members only, the floor that language models must beat. Set a provider's key and its "
+    "member takes its seat: council doctor says which."
 )
