@@ -22,6 +22,7 @@ from lab.process import Tree
 UNIT = 0.075  # budget seconds per step of the pacemaker: the default budget of 15 s is 200 units
 SAMPLE_SECONDS = 1.0  # CPU-seconds of the box between two looks at the pacemaker
 SAMPLE_STEPS = 2  # the smaller of so many steps is the unit
+START_STEPS = 8  # at the start: the bounds below rest on this unit, so one slow step must not move it
 LOWEST, HIGHEST = 0.9, 1.6  # a unit counts as no less and no more than these times the one at the start
 BUSY_MEAN, BUSY_SHARE, BUSY_SAMPLES = 1.4, 0.2, 5  # mean unit, share of clamped samples; from so many samples on
 STOPPED_TICKS = 0.025  # CPU-seconds by which the accounting of a stopped tree may still move
@@ -124,7 +125,7 @@ class PacemakerClock:
 
     def ready(self) -> None:
         self._steps(1)  # waits for the warm-up
-        self._start = self._unit = self._look()
+        self._start = self._unit = self._look(START_STEPS)
         self._cpu.ready()
         self._is_ready = True
 
@@ -173,10 +174,10 @@ class PacemakerClock:
         self._clamped += self._unit != unit
         self._samples.append(unit)
 
-    def _look(self) -> float:
+    def _look(self, count: int = SAMPLE_STEPS) -> float:
         began = time.monotonic()
-        unit = min(self._steps(SAMPLE_STEPS))
-        self._slowest = max(self._slowest, (time.monotonic() - began) / SAMPLE_STEPS)
+        unit = min(self._steps(count))
+        self._slowest = max(self._slowest, (time.monotonic() - began) / count)
         return unit
 
 

@@ -315,19 +315,15 @@ def lr_scale(progress: float, h: SimpleNamespace) -> float:
 
 
 def batches(tokens: Tensor, rows: int, seq_len: int, device: str) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless pairs (inputs, targets), each [rows, seq_len] int64.
+    """Endless pairs (inputs, targets), each [rows, seq_len] int64, from places drawn at random.
 
-    Every row walks through a part of the tokens of its own, so that a batch mixes many documents.
+    A short run sees a small part of the tokens: windows far apart teach more than neighbours from the same document.
     """
     tokens = tokens.to(device)
-    stride = len(tokens) // rows
-    starts = torch.arange(rows, device=device)[:, None] * stride + torch.arange(seq_len + 1, device=device)
-    offset = 0
+    span = torch.arange(seq_len + 1, device=device)
     while True:
-        if offset + seq_len + 1 > stride:
-            offset = 0
-        window = tokens[starts + offset].long()
-        offset += seq_len
+        starts = torch.randint(len(tokens) - seq_len, (rows, 1), device=device)
+        window = tokens[starts + span].long()
         yield window[:, :-1], window[:, 1:]
 
 
