@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from lab import noise
-from lab.clock import BUSY_MEAN, BUSY_SHARE, HIGHEST, LOWEST, SAMPLE_SECONDS, SAMPLE_STEPS, UNIT
+from lab.clock import BUSY_MEAN, BUSY_SHARE, HIGHEST, LOWEST, SAMPLE_SECONDS, SAMPLE_STEPS, START_STEPS, UNIT
 from lab.errors import LabError
 from lab.referee import Request, measure
 
@@ -98,7 +98,7 @@ def _watch(seconds: float) -> dict[str, Any]:
 
     pacemaker = Pacemaker()
     try:
-        units = [min(pacemaker.steps(SAMPLE_STEPS))]
+        units = [min(pacemaker.steps(START_STEPS))]
         end, began = time.monotonic() + seconds, time.monotonic()
         while time.monotonic() < end or len(units) < 3:
             units.append(min(pacemaker.steps(SAMPLE_STEPS)))

@@ -29,7 +29,7 @@ DIM = 128  # width of the residual stream, channels
 HEAD_DIM = 64  # channels per attention head
 MLP_RATIO = 4  # hidden width of the MLP, in units of DIM
 VALUE_EMBEDDING_EVERY = 2  # every n-th block, counted from the last, mixes token embeddings into its values
-KEY_SHIFT = 1.0  # how much of the previous position's key is added to each key
+KEY_SHIFT = 1.0  # share of each key that is the previous position's
 SMEAR = 0.5  # how much of the previous token's embedding is added to each embedding
 ROPE_BASE = 10000.0  # longest wavelength of the rotary position embedding, in positions
 SOFTCAP = 0.0  # logits are squashed smoothly into ±SOFTCAP; 0 leaves them alone
@@ -60,6 +60,7 @@ FINAL_LR = 0.05  # what is left of them at the very end
 INIT_EMBEDDING = 1.0  # standard deviation of the token embedding
 INIT_HEAD = 0.001  # standard deviation of the output head
 INIT_MATRIX = 1.0  # spread of the block matrices, in units of 1/sqrt(fan-in)
+INIT_KEY_AS_QUERY = True  # do keys start as queries, so that equal tokens match from the first step?
 
 LOG_EVERY = 10  # optimizer steps between two reports of the loss
 
@@ -79,6 +80,7 @@ ON_CUDA = {
     "WEIGHT_DECAY": 0.2,
     "SOFTCAP": 15.0,
     "KEY_SHIFT": 0.0,
+    "INIT_KEY_AS_QUERY": False,
     "SMEAR": 0.0,
 }
 
@@ -146,7 +148,7 @@ class Attention(nn.Module):
         q, k, v = (f(x).view(B, T, -1, self.head_dim) for f in (self.query, self.key, self.value))
         if value_embedding is not None:
             v = v + self.value_gate.type_as(v)[:, None] * value_embedding.view_as(v)
-        k = k + self.key_shift * before(k)  # lets one layer find what followed the same token earlier
+        k = k.lerp(before(k), self.key_shift)  # lets one layer find what followed the same token earlier
         q, k = norm(rotate(q, cos, sin)), norm(rotate(k, cos, sin))
         y = attend(*(z.transpose(1, 2) for z in (q, k, v)))
         return self.out(y.transpose(1, 2).reshape(B, T, D))
@@ -209,6 +211,8 @@ class GPT(nn.Module):
         for block in self.blocks:
             for layer in (block.attention.query, block.attention.key, block.attention.value, block.mlp.up):
                 layer.weight.uniform_(-spread, spread)
+            if h.INIT_KEY_AS_QUERY:
+                block.attention.key.weight.copy_(block.attention.query.weight)
             for layer in (block.attention.out, block.mlp.down):
                 layer.weight.zero_()
 

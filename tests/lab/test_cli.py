@@ -43,7 +43,7 @@ def test_measure_prints_one_object_with_the_documented_keys(train_py: Path) -> N
     checked = result["causality"]
     assert (checked["edges"], checked["tolerance"], checked["max_difference"]) == (500, 0.0, 0.0)
     assert checked["controls"] >= 32
-    assert result["s0"] == 0.02
+    assert result["s0"] == 0.008
     assert result["fingerprint"]["corpus"] == "sympy"
     assert (result["fingerprint"]["vocab_size"], result["fingerprint"]["seq_len"]) == (2048, 128)
     assert set(result["conditions"]) == {"device", "threads", "precision", "torch", "clock", "budget", "sandbox"}

@@ -24,6 +24,7 @@ class Machine:
         self.used = 0.0  # CPU-seconds of the box
         self.unit = unit
         self.asked: list[bool] = []  # was the box stopped at each look at the pacemaker?
+        self.slow = 0  # so many first steps of the next look take twice as long
         self.still = False
         self.wait = 0.0  # wall seconds that a look takes
         self.leak = 0.0  # CPU-seconds that the box uses while it is stopped
@@ -38,7 +39,8 @@ class Machine:
         self.asked.append(self.still)
         self.used += self.leak
         time.sleep(self.wait)
-        return [self.unit * 1.3] * (count - 1) + [self.unit]
+        slow, self.slow = min(self.slow, count), 0
+        return [self.unit * 2.0] * slow + [self.unit * 1.3] * (count - slow - 1) + [self.unit] * (count > slow)
 
     def hold(self, still: bool) -> None:
         self.still = still
@@ -64,6 +66,16 @@ def test_a_budget_second_is_so_many_steps_of_the_pacemaker() -> None:
     assert run(clock, machine, 10.0) == pytest.approx(10.0 / 0.1 * UNIT, rel=0.01)
     assert clock.stretch == pytest.approx(0.1 / UNIT)
     assert clock.report()["units"] == pytest.approx(100, rel=0.01)
+    clock.finish()
+
+
+def test_a_slow_pair_of_steps_at_the_start_does_not_move_the_unit() -> None:
+    machine = Machine(unit=0.1)
+    machine.slow = 2
+    clock = started(machine)
+    assert clock.stretch == pytest.approx(0.1 / UNIT)
+    run(clock, machine, 8.0)
+    assert clock.report()["clamped"] == 0
     clock.finish()
 
 
