@@ -2,8 +2,8 @@
 
 What: lab/train.py with several seeds, and a twin that does every third step's forward and backward pass twice, the
 second time for nothing; on the machine as it is, and beside programs that fill the memory bus. Why: a gain is only as
-good as the noise it stands out from, and faster code has to be worth what it saves, whoever else is at work. How to run:
-`python benchmarks/clock.py [--seeds N] [--neighbours N]`; some ten minutes, and more beside neighbours.
+good as the noise it stands out from, and faster code has to be worth what it saves, whoever else is at work. How to
+run: `python benchmarks/clock.py [--seeds N] [--neighbours N]`; some six minutes.
 """
 
 from __future__ import annotations

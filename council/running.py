@@ -139,7 +139,8 @@ async def repair_crash(room: Room, round_: int) -> None:
     """Give an early crash back to its author once; a repaired proposal goes through the guard like any other."""
     last = runs(room, round_)[-1]
     log = room.store.one("logs", session=room.sid, number=last["number"]) or {"tail": ""}
-    reason = f"{last['reason']}\n{log['tail']}".strip()
+    # What was printed after the training text was at hand is for the operator, not for a member.
+    reason = last["reason"] if last["raw"].get("has_text") else f"{last['reason']}\n{log['tail']}".strip()
     made = await mend(room, room.store.get("proposals", last["proposal"]), reason, "late_repair")
     if made is not None and not room.store.one("checks", proposal=made):
         known = records.known_code(room.store, room.sid)

@@ -34,6 +34,7 @@ class Measurement:
     sha256: str | None = None  # of the source
     causality: dict[str, Any] | None = None  # edges, controls, tolerance, max_difference (nats per position)
     reported: dict[str, Any] = field(default_factory=dict)  # what train.py says of itself, untrusted
+    has_text: bool = False  # had the train box been given the training text when it ended?
     log_tail: str = ""  # the end of what the train box printed, untrusted
     clock: dict[str, Any] | None = None  # what the clock saw: units, u_ms, mean_u_ms, samples, clamped
 

@@ -208,7 +208,8 @@ class Experiment:
             clock = WallClock(0.0 if readable else settings.COMPILE_SECONDS)
         phase = TrainPhase(
             box, clock, self._page, tokens, len(data.train), request.seconds, request.sizes.weights_cap,
-            request.wall_seconds, self._watching_gpu(self.report), self._prepare_scoring,
+            request.source.count(b"\n") + 1, request.steps > 0, request.wall_seconds, self._watching_gpu(self.report),
+            self._prepare_scoring,
         )  # fmt: skip
         return phase, tree
 
@@ -271,6 +272,7 @@ class Experiment:
             result.peak_memory_mb = _rounded(phase.peak_memory_mb)
         result.clock = phase.clock.report()
         result.reported = phase.reported
+        result.has_text = phase.has_text
         result.log_tail = phase.log_tail()
 
     def _keep(self, fd: int) -> int:

@@ -2,9 +2,11 @@
 
 Why this is a loop and not a call: while the box works the referee has to publish progress, keep the
 clock, drain what the box prints, and notice within a fiftieth of a second that it died or overran.
-Nothing that the box says is believed; all it can do is hand over weights or end its experiment.
+Nothing that the box says is believed; all it can do is hand over weights or end its experiment. Once it has
+the training text, its end is told in words of ours: what a member reads must carry nothing out.
 """
 
+import builtins
 import math
 import os
 import select
@@ -24,6 +26,7 @@ from lab.settings import GRACE, LOG_CAP, LOG_TAIL, POLL_SECONDS, STARTUP_SECONDS
 
 Report = Callable[[dict[str, Any]], None]
 
+ERRORS = {name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
 ITEM_SIZES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 ITEM_SIZES |= {"int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1, "bool": 1}
 
@@ -48,6 +51,8 @@ class TrainPhase:
     token_count: int
     budget: float  # seconds on `clock`
     weights_cap: int  # bytes
+    lines: int = 0  # of the source
+    is_smoke: bool = False  # tokens are random numbers
     wall_seconds: float = math.inf  # limit on the whole phase
     report: Report = lambda line: None
     on_ready: Callable[[], None] = lambda: None
@@ -60,6 +65,11 @@ class TrainPhase:
     _printed: int = 0
     _started: bool = False
     _weights: Weights | None = None
+
+    @property
+    def has_text(self) -> bool:
+        """Whether the box has been given the training text."""
+        return self._started and not self.is_smoke
 
     def run(self) -> Weights:
         """Wait for the weights. Raises Ended with crash, timeout, oom, rejected or void."""
@@ -128,7 +138,7 @@ class TrainPhase:
             case "weights":
                 self._finish(message)
             case "error":
-                raise error_of(message)
+                raise told_of(message, self.lines) if self.has_text else error_of(message)
             case _:
                 raise Rejected(f"the box sent {message.kind!r} out of turn")
 
@@ -185,7 +195,7 @@ class TrainPhase:
 
 
 def error_of(message: Message) -> Ended:
-    """What the train box says went wrong with the edited code."""
+    """What the train box says went wrong with the edited code, before it had the training text."""
     kind, line = message.fields["kind"], message.fields["line"]
     text = " ".join(printable(f"{message.fields['type']}: {message.fields['message']}").split())[:400]
     where = f", train.py line {line}" if line else ""
@@ -200,6 +210,15 @@ def error_of(message: Message) -> Ended:
             return Ended("crash", f"{text}{where}")
 
 
+def told_of(message: Message, lines: int) -> Ended:
+    """The same for a box that has the text: which of Python's own errors, and in which line of the source."""
+    kind, name, line = (message.fields[key] for key in ("kind", "type", "line"))
+    where = f", train.py line {line}" if 0 < line <= lines else ""
+    if kind == "oom":
+        return Ended("oom", f"out of memory while training{where}")
+    return Ended("crash", f"training ended with {name if name in ERRORS else 'an error of its own'}{where}")
+
+
 def copied(message: Message, cap: int) -> Weights:
     """The weights in memory of our own. Raises Rejected unless names, shapes, types and bytes agree."""
     names, shapes, dtypes = (message.fields[key] for key in ("names", "shapes", "dtypes"))
@@ -208,7 +227,7 @@ def copied(message: Message, cap: int) -> Weights:
     numbers = expected = 0
     for shape, dtype in zip(shapes, dtypes, strict=True):
         if dtype not in ITEM_SIZES:
-            raise Rejected(f"weights of type {printable(dtype)[:20]} are not accepted")
+            raise Rejected(f"weights of other types than {', '.join(ITEM_SIZES)} are not accepted")
         numbers += math.prod(shape)
         expected += math.prod(shape) * ITEM_SIZES[dtype]
     if expected > cap:

@@ -145,6 +145,7 @@ class Ran:
     seconds: float = 60.0
     conditions: Mapping[str, object] | None = None
     log: str = ""
+    has_text: bool = False
 
 
 @dataclass
@@ -172,7 +173,7 @@ class FakeExecutor(Executor):
         conditions = {**(ran.conditions or self.conditions)}
         if job.budget is not None:
             conditions["budget"] = job.budget
-        raw = {"status": ran.status, "startup_seconds": 1.0, "train_seconds": ran.seconds}
+        raw = {"status": ran.status, "startup_seconds": 1.0, "train_seconds": ran.seconds, "has_text": ran.has_text}
         return Measurement(
             ran.status, bpb if ran.status == "ok" else None, "" if ran.status == "ok" else f"it ended: {ran.status}",
             S0, "data 1", conditions, "none", ran.seconds, ran.seconds + 2, ran.log, raw,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from council.errors import BaselineError
@@ -55,6 +57,19 @@ def test_an_early_crash_goes_back_once_and_its_repair_settles_with_the_votes_of_
     assert (kept["kind"], kept["settles"]) == ("keep", 1)
     settled = {row["judge"]: (row["number"], row["proposal"], row["p"]) for row in lab.rows("settlements")}
     assert settled == {"ann": (4, second["id"], 0.9), "bob": (4, second["id"], 0.8)}
+
+
+def test_what_a_run_printed_with_the_training_text_at_hand_is_not_told_to_its_author(night):
+    lab = night(
+        ann={"propose": change("first", GAIN=1, forecast=0.9), "repair": change("mended", GAIN=5)},
+        bob={},
+        executor=FakeExecutor({3: replace(EARLY, has_text=True)}),
+    )
+    lab.run()
+    ((_, _, reason, _),) = lab.members[0].turns("repair")
+    assert reason and EARLY.log not in reason
+    (log,) = [row["tail"] for row in lab.rows("logs") if row["number"] == 3]
+    assert log == EARLY.log
 
 
 @pytest.mark.parametrize("repair", [None, change("same", GAIN=1), RuntimeError("?")])

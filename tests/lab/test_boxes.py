@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 
 from lab.measurement import Measurement
+from lab.protocol import Message
 from lab.sandbox import RunFolder, environment
 from lab.settings import LOG_TAIL, SOURCE_CAP
+from lab.training import told_of
 from tests.lab.helpers import alive, tiny
 
 Run = Callable[..., Measurement]
@@ -58,7 +60,7 @@ def test_a_plain_train_py_is_measured(honest: Measurement) -> None:
         ({"forward": "if not self.training: os._exit(0)"}, "crash", r"score box ended before"),
         ({"after": "model.extra = nn.Linear(2, 2)"}, "rejected", r"weights do not fit"),
         ({"after": "model.half = model.head.weight.to(torch.complex64); "
-                   "model.register_buffer('c', model.half)"}, "rejected", r"type complex64 are not accepted"),
+                   "model.register_buffer('c', model.half)"}, "rejected", r"^weights of other types than float64, "),
     ],
 )  # fmt: skip
 def test_what_goes_wrong_is_named(boxed: Run, places: dict[str, str], status: str, reason: str) -> None:
@@ -68,6 +70,39 @@ def test_what_goes_wrong_is_named(boxed: Run, places: dict[str, str], status: st
     assert result.val_bpb is None
     assert (result.reason or "").isprintable()
     assert len(result.reason or "") < 600
+
+
+@pytest.mark.parametrize(
+    ("step", "status", "reason"),
+    [
+        ("raise ValueError(str(tokens[:9]))", "crash", "training ended with ValueError, train.py line 27"),
+        ("raise type('E'.join(map(str, tokens[:9].tolist())), (ValueError,), {})", "crash",
+         "training ended with an error of its own, train.py line 27"),
+        ("torch.empty(1 << 50)", "oom", "out of memory while training, train.py line 27"),
+    ],
+)  # fmt: skip
+def test_an_end_with_the_training_text_at_hand_is_told_in_words_of_ours(step: str, status: str, reason: str) -> None:
+    from lab.referee import Request, measure
+
+    result = measure(Request(tiny(step=step), budget=5.0))
+    assert (result.status, result.reason, result.has_text) == (status, reason, True)
+    assert "Traceback" in result.log_tail
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "line", "reason"),
+    [
+        ("crash", "KeyError", 7, "training ended with KeyError, train.py line 7"),
+        ("crash", "KeyError", 8, "training ended with KeyError"),  # the source has seven lines
+        ("crash", "int", 0, "training ended with an error of its own"),
+        ("missing", "str", -1, "training ended with an error of its own"),
+        ("parse", "SyntaxError", 1, "training ended with SyntaxError, train.py line 1"),
+        ("no such kind", "__name__", 3, "training ended with an error of its own, train.py line 3"),
+    ],
+)
+def test_no_kind_of_end_carries_words_of_the_box(kind: str, name: str, line: int, reason: str) -> None:
+    fields = {"kind": kind, "type": name, "message": "the text", "line": line}
+    assert told_of(Message("error", fields), 7).reason == reason
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tests.lab.helpers import ROOT, alive, lab, one_object, tiny
 EXPECTED_KEYS = [
     "status", "val_bpb", "reason", "charged", "train_seconds", "startup_seconds", "eval_seconds", "total_seconds",
     "params", "peak_memory_mb", "device", "sandbox", "seed", "split", "s0", "fingerprint", "conditions", "sha256",
-    "causality", "reported", "log_tail", "clock",
+    "causality", "reported", "has_text", "log_tail", "clock",
 ]  # fmt: skip
 
 UNSANDBOXED = ("--sandbox", "none", "--i-accept-unsandboxed")
@@ -105,6 +105,10 @@ def test_smoke_says_whether_it_runs(train_py: Path) -> None:
     assert result["status"] == "crash"
     assert result["reason"] == "NameError: name 'undefined' is not defined, train.py line 2"
     assert "Traceback" in result["log_tail"]
+    train_py.write_text("def build(bench):\n    return __import__('torch').nn.Linear(1, 1)\n"
+                        "def train(model, bench):\n    bench.start()\n    {}['seen in smoke']\n")  # fmt: skip
+    result = one_object(lab("smoke", str(train_py), "--json").stdout)
+    assert result["reason"] == "KeyError: 'seen in smoke', train.py line 5"
 
 
 def test_the_shipped_train_py_passes_smoke() -> None:
