@@ -148,7 +148,8 @@ class Attention(nn.Module):
         q, k, v = (f(x).view(B, T, -1, self.head_dim) for f in (self.query, self.key, self.value))
         if value_embedding is not None:
             v = v + self.value_gate.type_as(v)[:, None] * value_embedding.view_as(v)
-        k = k.lerp(before(k), self.key_shift)  # lets one layer find what followed the same token earlier
+        if self.key_shift:
+            k = k.lerp(before(k), self.key_shift)  # lets one layer find what followed the same token earlier
         q, k = norm(rotate(q, cos, sin)), norm(rotate(k, cos, sin))
         y = attend(*(z.transpose(1, 2) for z in (q, k, v)))
         return self.out(y.transpose(1, 2).reshape(B, T, D))
