@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     _add_sandbox(measure)
     measure.add_argument("--max-eval-seconds", type=_positive, metavar="S", help="limit on scoring")
     measure.add_argument("--json", action="store_true", help="print one JSON object; progress as JSON lines")
-    smoke = commands.add_parser("smoke", help="three steps on the CPU: does FILE run at all?")
+    smoke = commands.add_parser("smoke", help="three steps on the CPU: does FILE (- is stdin) run at all?")
     smoke.add_argument("file", metavar="FILE", type=Path)
     _add_sandbox(smoke)
     smoke.add_argument("--json", action="store_true", help="print one JSON object")
@@ -190,7 +190,7 @@ def _selftest(options: argparse.Namespace) -> int:
 
 def _source(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return sys.stdin.buffer.read() if path == Path("-") else path.read_bytes()
     except OSError as error:
         _usage(f"cannot read {path}: {error.strerror or error}; name a train.py")
 

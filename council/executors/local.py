@@ -12,11 +12,9 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from council.errors import MachineFault
@@ -95,13 +93,7 @@ def _shut_in(tier: str) -> list[str]:
 
 
 async def _smoke(source: str, sandbox: str) -> tuple[dict[str, Any] | None, str]:
-    try:
-        with tempfile.TemporaryDirectory(prefix="council-smoke-") as folder:
-            file = Path(folder) / "train.py"
-            file.write_text(source, encoding="utf-8")
-            return await _lab(["smoke", str(file), "--json", *_shut_in(sandbox)], lambda _: None)
-    except OSError as error:  # a full disk
-        return None, str(error)
+    return await _lab(["smoke", "-", "--json", *_shut_in(sandbox)], lambda _: None, source.encode())
 
 
 def _spoilt(found: Mapping[str, Any] | None) -> bool:
@@ -109,8 +101,10 @@ def _spoilt(found: Mapping[str, Any] | None) -> bool:
     return found is None or found.get("status") == "void"
 
 
-async def _lab(arguments: list[str], progress: Progress) -> tuple[dict[str, Any] | None, str]:
-    """Run the lab; (its JSON object or None, the last line of its other output). Cancelling kills it."""
+async def _lab(
+    arguments: list[str], progress: Progress, given: bytes | None = None
+) -> tuple[dict[str, Any] | None, str]:
+    """Run the lab on what is `given`; (its JSON object or None, its last other line). Cancelling kills it."""
     environment = {k: os.environ[k] for k in ENVIRONMENT if k in os.environ}
     try:
         process = await asyncio.create_subprocess_exec(
@@ -119,7 +113,7 @@ async def _lab(arguments: list[str], progress: Progress) -> tuple[dict[str, Any]
             "-m",
             "lab",
             *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.DEVNULL if given is None else asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=environment,
@@ -130,7 +124,8 @@ async def _lab(arguments: list[str], progress: Progress) -> tuple[dict[str, Any]
         return None, str(error)
     try:
         assert process.stdout and process.stderr
-        output, tail = await asyncio.gather(process.stdout.read(), _follow(process.stderr, progress))
+        talk = asyncio.gather(process.stdout.read(), _follow(process.stderr, progress), _give(process.stdin, given))
+        output, tail, _ = await talk
         await process.wait()
     finally:
         await _end(process)
@@ -139,6 +134,15 @@ async def _lab(arguments: list[str], progress: Progress) -> tuple[dict[str, Any]
         if isinstance(found, dict):
             return found, tail
     return None, tail
+
+
+async def _give(stream: asyncio.StreamWriter | None, data: bytes | None) -> None:
+    """Hand `data` over and close; a lab that has ended already does not want it."""
+    if stream is not None and data is not None:
+        with suppress(ConnectionError):
+            stream.write(data)
+            await stream.drain()
+        stream.close()
 
 
 async def _follow(stream: asyncio.StreamReader, progress: Progress) -> str:

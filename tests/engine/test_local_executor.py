@@ -38,8 +38,8 @@ def measure(progress=lambda line: None):
     return asyncio.run(local.LocalExecutor().measure(job, progress))
 
 
-def smoke():
-    return asyncio.run(local.LocalExecutor().smoke("x = 1\n"))
+def smoke(source="x = 1"):
+    return asyncio.run(local.LocalExecutor().smoke(source))
 
 
 def test_the_labs_object_becomes_a_measurement_and_its_lines_progress(lab):
@@ -87,15 +87,16 @@ def test_a_smoke_that_the_machine_spoils_twice_is_its_fault(lab):
     assert len(calls.read_text().splitlines()) == 2
 
 
-def test_a_smoke_without_room_for_the_file_is_the_machines_fault(lab, monkeypatch):
-    lab("")
+def test_a_smoke_hands_the_source_over_without_a_file(lab):
+    calls = lab("print('{\"status\": \"crash\", \"reason\": \"' + repr(sys.stdin.read()).strip(\"'\") + '\"}')")
+    assert smoke().reason == "x = 1"
+    assert "'smoke', '-'" in calls.read_text()
 
-    def full(*arguments, **options):
-        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(local.Path, "write_text", full)
-    with pytest.raises(MachineFault, match="No space left"):
-        smoke()
+def test_a_lab_that_ends_before_it_has_read_a_long_source_is_the_machines_fault(lab):
+    lab("print('no memory', file=sys.stderr)")
+    with pytest.raises(MachineFault, match="no memory"):
+        smoke("x = 1\n" * 100_000)
 
 
 def test_why_a_smoke_failed_reaches_the_author_with_the_log(lab):

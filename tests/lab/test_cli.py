@@ -116,6 +116,11 @@ def test_the_shipped_train_py_passes_smoke() -> None:
     assert result["status"] == "ok", result["reason"]
 
 
+def test_smoke_reads_what_is_piped_into_it() -> None:
+    result = one_object(lab("smoke", "-", "--json", input="def build(bench):\n    return missing\n").stdout)
+    assert result["reason"] == "train.py defines no function train"
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
