@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lab.memory import ProgressReader, mapped, read_into, sealed
+from lab.memory import ProgressReader, mapped, read, sealed
 from lab.process import die_with
 from lab.protocol import Channel
 
@@ -93,7 +93,7 @@ def score_box(channel: Channel, spec: dict[str, Any]) -> None:
 def parse(spec: dict[str, Any]) -> types.CodeType:
     """The source as code. Raises Failure if it does not parse."""
     size = os.fstat(spec["fds"]["source"]).st_size
-    source = bytes(read_into(spec["fds"]["source"], size))
+    source = bytes(read(spec["fds"]["source"], size))
     text = source.decode("utf-8", "replace")
     linecache.cache[FILE] = (len(text), None, text.splitlines(True), FILE)
     return call("parse", compile, source, FILE, "exec", dont_inherit=True)
@@ -172,6 +172,11 @@ def load_state(fd: int, fields: dict[str, Any]) -> "dict[str, torch.Tensor]":
 
 def plain(tensor: "torch.Tensor") -> "torch.Tensor":
     """The same values, dense and contiguous on the CPU."""
+    if tensor.is_cuda:  # pinned memory, which torch keeps for the next tensor, is the fast way off a GPU
+        import torch
+
+        pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+        return pinned.copy_(tensor.detach())
     return tensor.detach().to("cpu").contiguous()
 
 

@@ -67,19 +67,24 @@ def size_of(fd: int, at_most: int) -> int:
     return info.st_size
 
 
-def read_into(fd: int, size: int, into: bytearray | None = None) -> bytearray:
-    """A private copy of the first `size` bytes of `fd`. Raises Rejected if there are fewer.
+def read(fd: int, size: int) -> bytearray:
+    """A private copy of the first `size` bytes of `fd`. Raises Rejected if there are fewer."""
+    copy = bytearray(size)
+    read_into(fd, copy)
+    return copy
 
-    `into` is used again if it has the size: fresh memory costs as much as the copy.
+
+def read_into(fd: int, into: Buffer) -> None:
+    """Fill the writable bytes `into` from the start of `fd`. Raises Rejected if there are fewer.
+
+    Memory that is used again: fresh memory costs as much as the copy.
     """
-    copy = into if into is not None and len(into) == size else bytearray(size)
-    view, offset = memoryview(copy), 0
-    while offset < size:
+    view, offset = memoryview(into), 0
+    while offset < len(view):
         count = os.preadv(fd, [view[offset:]], offset)
         if count == 0:
-            raise Rejected(f"the box handed over {offset} bytes where {size} were announced")
+            raise Rejected(f"the box handed over {offset} bytes where {len(view)} were announced")
         offset += count
-    return copy
 
 
 def mapped(fd: int) -> memoryview:

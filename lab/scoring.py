@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lab.errors import Ended, Rejected
-from lab.memory import read_into, sealed, size_of
+from lab.memory import read, read_into, sealed, size_of
 from lab.protocol import Message, checked
 from lab.sandbox import Box
 from lab.settings import POLL_SECONDS
@@ -65,7 +65,7 @@ class Conversation:
         self._waiting = deque(np.array(order[i : i + batch]) for i in range(0, len(order), batch))
         self._asked: deque[np.ndarray] = deque()
         self._is_ready = False
-        self._copy = bytearray()
+        self._copy = torch.empty(0, dtype=torch.uint8)  # of one batch of logits
         self.losses = torch.empty(targets.shape, dtype=torch.float32)  # nats, in the order of `inputs`
         self.answered = 0  # rows
 
@@ -98,7 +98,7 @@ class Conversation:
 
     def _send_weights(self, weights: Weights) -> None:
         """Every box gets memory of its own: even the position in a shared file would carry a word to the other."""
-        fd = sealed("weights", [read_into(weights.fd, os.fstat(weights.fd).st_size)])
+        fd = sealed("weights", [read(weights.fd, os.fstat(weights.fd).st_size)])
         try:
             self.box.channel.send("weights", fd, **weights.fields)
         except OSError:
@@ -124,21 +124,24 @@ class Conversation:
 
         where = self._asked.popleft()
         try:
-            data = self._copied(message, len(where))
+            data = self._copied(message, len(where), device)
         finally:
             os.close(message.fd)
-        logits = torch.frombuffer(data, dtype=getattr(torch, message.fields["dtype"])).view(-1, self.vocab_size)
+        logits = data.view(getattr(torch, message.fields["dtype"])).view(-1, self.vocab_size)
         targets = torch.from_numpy(self.targets[where].astype(np.int64)).reshape(-1)
-        if device == "cuda":
-            logits = logits.pin_memory()
         losses = token_losses(logits.to(device), targets.to(device)).cpu()
         if losses.isnan().any():
             raise ended("finite")
         self.losses[torch.from_numpy(where)] = losses.view(len(where), -1)
         self.answered += len(where)
 
-    def _copied(self, message: Message, count: int) -> bytearray:
-        """The bytes of a batch of logits in memory of our own, once their shape and type are right."""
+    def _copied(self, message: Message, count: int, device: str) -> "torch.Tensor":
+        """The bytes of a batch of logits in memory of our own, once their shape and type are right.
+
+        On CUDA that memory is pinned, so that the GPU fetches them at full speed.
+        """
+        import torch
+
         expected = [count, self.targets.shape[1], self.vocab_size]
         if message.fields["shape"] != expected:
             raise ended("shape")
@@ -148,7 +151,9 @@ class Conversation:
         try:
             if size_of(message.fd, size) != size:
                 raise ended("bytes")
-            self._copy = read_into(message.fd, size, self._copy)
+            if len(self._copy) != size:
+                self._copy = torch.empty(size, dtype=torch.uint8, pin_memory=device == "cuda")
+            read_into(message.fd, self._copy.numpy())
             return self._copy
         except Rejected as error:
             raise ended("bytes") from error

@@ -18,7 +18,7 @@ from typing import Any
 from lab.clock import Clock
 from lab.errors import Ended, Rejected
 from lab.measurement import printable
-from lab.memory import ProgressPage, read_into, sealed, size_of
+from lab.memory import ProgressPage, read, sealed, size_of
 from lab.process import peak_memory_mb
 from lab.protocol import Message, checked
 from lab.sandbox import Box
@@ -235,7 +235,7 @@ def copied(message: Message, cap: int) -> Weights:
     size = size_of(message.fd, cap)
     if size != expected:
         raise Rejected(f"the weights have {size} bytes, their shapes say {expected}")
-    return Weights(message.fields, sealed("weights", [read_into(message.fd, size)]), numbers)
+    return Weights(message.fields, sealed("weights", [read(message.fd, size)]), numbers)
 
 
 def _finite(value: Any) -> float | None:

@@ -138,7 +138,7 @@ def test_weights_are_taken_when_everything_agrees() -> None:
         (weights(b"x" * 40, [[2, 4]]), "have 40 bytes, their shapes say 32"),
         (weights(b"", [[1 << 40, 1 << 40]]), "at most 1000 are allowed"),
         (weights(b"x" * 2000, [[500]]), "at most 1000 are allowed"),
-        (weights(b"x" * 4, [[1]], ["object"]), "type object"),
+        (weights(b"x" * 4, [[1]], ["object"]), "of other types than float64"),
         (weights(b"x" * 4, [[1]], names=["a", "b"]), "2 names, 1 shapes"),
         (weights(b"x" * 8, [[1], [1]], names=["a", "a"]), "2 names, 2 shapes"),
     ],
