@@ -21,16 +21,14 @@ def members_of(config: Config, *, offline: bool) -> tuple[dict[str, Member], dic
     present: dict[str, Member] = {}
     absent: dict[str, str] = {}
     for entry in config.members:
-        found = load(entry.kind)
-        if offline and found.needs_network:
-            absent[entry.name] = "needs the network, and the run is offline"
-            continue
-        given = entry.arguments()
+        found, given = load(entry.kind), entry.arguments()
         try:
             member = found(entry.name, **given)
         except TypeError as error:
             raise ConfigError(f"member {entry.name}: {sorted(given)} do not fit {entry.kind}: {error}") from error
-        if reason := member.absent():
+        if offline and member.needs_network:
+            absent[entry.name] = "needs the network, and the run is offline"
+        elif reason := member.absent():
             absent[entry.name] = reason
         else:
             present[entry.name] = member

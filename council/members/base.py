@@ -47,7 +47,7 @@ class Member(ABC):
 
     kind: ClassVar[str]
     is_llm: ClassVar[bool] = False
-    needs_network: ClassVar[bool] = False
+    needs_network: bool = False
     timeout: float = 0.0  # seconds that one question may take, retries included; 0 for one that answers at once
 
     def __init__(self, name: str, *, model: str | None = None) -> None:

@@ -9,10 +9,12 @@ A reply that cannot be read goes back once with the exact complaint (question 2 
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import urlsplit
 
 from council.errors import BadReply
 from council.members import prompt, replies
@@ -38,11 +40,19 @@ TYPICAL_ANSWER = {"propose": 2500, "critique": 700, "respond": 400, "rank": 500}
 TYPICAL_THINKING = {"low": 500, "medium": 2000, "high": 6000, "xhigh": 10000, "max": 16000}
 
 
+def on_this_machine(address: str | None) -> bool:
+    """Whether a base address names this machine, so that no network is needed to reach it."""
+    try:
+        host = urlsplit(address or "").hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # any other name, or none at all
+        return False
+
+
 class LLMMember(Member):
     """A model behind a provider."""
 
     is_llm = True
-    needs_network = True
     provider: ClassVar[type[Provider]]
     key_variable: str = ""
 
@@ -64,6 +74,7 @@ class LLMMember(Member):
         self.model_name = model
         self.reasoning = reasoning
         self.base_url = base_url
+        self.needs_network = not on_this_machine(base_url)
         self.api_key_env = api_key_env
         self.facts: Facts = facts_of(model, price)
         self.effort = reasoning if reasoning is not None or not self.facts.thinks else "medium"
