@@ -153,6 +153,7 @@ def _database(folder: Path) -> Check:
     from council.cli.common import database
     from council.lock import holder
     from council.store import Store
+    from council.views.words import plural
 
     path = database(lab_root(folder))
     if not path.is_file():
@@ -165,7 +166,8 @@ def _database(folder: Path) -> Check:
     if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
         return Check("database", "missing", f"{path} cannot be written", "Check its owner and permissions.")
     pid = holder(path.parent / "lock")
-    return Check("database", "ok", f"{path}, {sessions} sessions" + (f", process {pid} is running one" if pid else ""))
+    running = f", process {pid} is running one" if pid else ""
+    return Check("database", "ok", f"{path}, {plural(sessions, 'session')}{running}")
 
 
 def lab_root(folder: Path) -> Path:
