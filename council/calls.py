@@ -3,6 +3,7 @@
 What: `Calls` implements `council.members.base.Recorder` over the tables `calls` and `replies`. Why: after a kill at any
 moment no reply that was received is paid for again, and a call without a reply is known to be lost and counts as
 spent. How to extend: what is recorded of a call is in `sent` and `answered`; both redact secrets on the way in.
+With a request stands the price at which its reply will be counted, so that an audit can count it again.
 
 The cap on dollars is kept here, since this is where money is set aside: spent plus in flight plus the next call never
 exceeds it. A call that would fit once others have come back waits for them.
@@ -14,13 +15,15 @@ import asyncio
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from dataclasses import asdict
+from typing import Any, Protocol, runtime_checkable
 
 from council import redact
 from council.errors import Broke
 from council.members.base import Member
 from council.members.llm_resting import failed_rounds, resting_until
 from council.members.provider import Reply
+from council.members.provider_price import Price
 from council.store import Row, Store, now
 from council.types import Turn
 
@@ -39,6 +42,14 @@ AND json_extract(c.request, '$.question') = ? ORDER BY c.turn DESC
 """
 
 
+@runtime_checkable
+class Priced(Protocol):
+    """A member that pays by the token."""
+
+    def price(self) -> Price:
+        """Dollars per token of its model."""
+
+
 class Calls:
     """The calls of one session, and the recorder of its members. `cap` is the most it may spend, None for no cap."""
 
@@ -49,6 +60,7 @@ class Calls:
         self.session = session
         self.cap = cap
         present = tuple((members or {}).values())
+        self.prices = {name: asdict(m.price()) for name, m in (members or {}).items() if isinstance(m, Priced)}
         self.values = tuple(v for m in present for name in m.secrets() if (v := os.environ.get(name, "").strip()))
         for member in present:
             member.recorder = self
@@ -68,6 +80,7 @@ class Calls:
     ) -> int:
         """Record a request and set its price aside. Raises Broke if the cap does not allow it."""
         await self._afford(turn.member, reserve_usd)
+        said = {**request, "question": question, "price": self.prices.get(turn.member)}
         where = {
             "session": self.session,
             "round": turn.round,
@@ -85,7 +98,7 @@ class Calls:
                     "at": now(),
                     "provider": provider,
                     "model": model,
-                    "request": redact.clean({**request, "question": question}, self.values),
+                    "request": redact.clean(said, self.values),
                     "reserved_usd": reserve_usd,
                 },
             )

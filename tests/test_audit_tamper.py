@@ -120,6 +120,13 @@ def insert_call(db: sqlite3.Connection) -> None:
     )
 
 
+def other_code(db: sqlite3.Connection) -> None:
+    """The fingerprint of what ran in round 1 is another, in the experiment and in its proposal."""
+    pick = db.execute("SELECT proposal FROM experiments WHERE number = 3").fetchone()[0]
+    for where in (f"proposals SET code = 'other' WHERE id = {pick}", "experiments SET code = 'other' WHERE number = 3"):
+        assert db.execute(f"UPDATE {where}").rowcount == 1
+
+
 def cut_tail(db: sqlite3.Connection) -> None:
     """Everything from the last experiment's row on is gone: rows and lines."""
     first = db.execute("SELECT seq FROM ledger WHERE tbl = 'experiments' ORDER BY seq DESC LIMIT 1").fetchone()[0]
@@ -199,6 +206,7 @@ REBUILT = [
     ("a parent", sql('UPDATE experiments SET parent = "commit" WHERE number = 3'), "commit", "night x3"),
     ("a file's hash", sql("UPDATE experiments SET sha256 = code WHERE number = 3"), "file", "night x3"),
     ("a fingerprint", sql("UPDATE experiments SET code = sha256 WHERE number = 3"), "experiment", "night x3"),
+    ("a fingerprint in both places", other_code, "experiment", "night x3"),
     (
         "the diff shown",
         sql("UPDATE proposals SET diff = replace(diff, 'RATE', 'rate') WHERE round = 3"),

@@ -2,9 +2,8 @@
 
 Why: a night is worth what it can prove. Nothing here trusts a stored number that can be computed again from another
 row, from the session's seed or from git. `chain` reads the ledger and every row, `commits` and `edits` git, `votes`
-slates to picks, `verdicts` the book, `settled` settlements and reputation, `closings` what may be called a gain. What
-it cannot find is a rewrite of the database and of git together, and what happened to rows after the last commit that
-carries the ledger's head.
+slates to picks, `verdicts` the book, `settled` settlements and reputation, `closings` what may be called a gain,
+`spend` what calls cost. What it cannot find is listed in `docs/audit.md`.
 How to extend: a function (store, session, findings) in one of the modules, called from `_session`.
 """
 
@@ -13,7 +12,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
-from council.audit import chain, closings, commits, edits, secrets, settled, verdicts, votes
+from council.audit import chain, closings, commits, edits, settled, spend, verdicts, votes
 from council.audit.findings import Findings, Problem, Report
 from council.audit.history import Refs
 from council.repo import Repo
@@ -38,7 +37,6 @@ def audit(store: Store, repo: Repo) -> Report:
         for session in own:
             _session(store, repo, session, ledger, refs, found)
         commits.strangers(refs, {str(s["name"]) for s in own}, found)
-        secrets.check(store, found)
         with found.reading("rounds"):
             rounds = _count(store, "rounds")
         with found.reading("calls"):
@@ -61,7 +59,7 @@ def _session(store: Store, repo: Repo, session: Row, ledger: chain.Ledger, refs:
         edits.check(store, repo, session, found)
     with found.reading(f"{session['name']}: closings"):
         closings.check(store, session, ledger, refs, found)
-    for part in (votes, verdicts, settled):
+    for part in (votes, verdicts, settled, spend):
         with found.reading(f"{session['name']}: {part.__name__.rpartition('.')[2]}"):
             part.check(store, session, found)
 

@@ -1,6 +1,7 @@
 """The ledger and the rows: every line follows the one before, every row has its line and is as it was recorded.
 
-Also what SQLite itself can say: pages and indexes, foreign keys, and the triggers that refuse changes.
+Also what SQLite itself can say: pages and indexes, foreign keys, and the triggers that refuse changes. Since this is
+where every row is read, the texts are looked through for secrets here.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from council.audit.findings import Findings
+from council.audit.secrets import Secrets
 from council.store import GENESIS, TABLES, Row, Store, digest
 
 BATCH = 200
@@ -39,9 +41,10 @@ def check(store: Store, found: Findings) -> Ledger:
         _schema(store, found)
     with found.reading("ledger"):
         _links(store, ledger, found)
+    secrets = Secrets(found)
     for tbl in TABLES:
         with found.reading(tbl):
-            _rows(store, tbl, ledger, found)
+            _rows(store, tbl, ledger, secrets, found)
     with found.reading("references"):
         _references(store, found)
     return ledger
@@ -75,12 +78,14 @@ def _links(store: Store, ledger: Ledger, found: Findings) -> None:
         last, prev = seq, line["hash"]
 
 
-def _rows(store: Store, tbl: str, ledger: Ledger, found: Findings) -> None:
+def _rows(store: Store, tbl: str, ledger: Ledger, secrets: Secrets, found: Findings) -> None:
     lines = ledger.rows.get(tbl, {})
     seen = set()
     for row in _batches(store, tbl, "id"):
         where = f"{tbl} row {row['id']}"
         seen.add(row["id"])
+        with found.reading(where):
+            secrets.check(tbl, row)
         seq, sha256 = lines.get(row["id"], (0, ""))
         if not seq:
             found.add("row", where, "it has no line in the ledger: it was not recorded by the council")

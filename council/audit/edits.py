@@ -1,7 +1,7 @@
 """Edits: what ran is the proposal's edit applied to the round's code, and nothing else.
 
-Reads train.py at every commit of a session in one go. Also what follows from a session's seed and from an experiment's
-role: the seed it ran with, its number, what it stands on.
+Reads train.py at every commit of a session in one go, and takes the fingerprint of each text anew. Also what follows
+from a session's seed and from an experiment's role: the seed it ran with, its number, what it stands on.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from council import edit, records
 from council.audit import history
 from council.audit.findings import Findings
 from council.repo import Repo
+from council.running import code_of
 from council.store import Row, Store, digest
 from council.types import TRAIN_PY, Role
 
@@ -37,16 +38,15 @@ def check(store: Store, repo: Repo, session: Row, found: Findings) -> None:
     there = history.commits(repo, [r["commit"] for r in rows])
     sources = history.files(repo, [r[c] for r in rows for c in ("commit", "parent", "opened")], TRAIN_PY)
     changes = history.changes(repo, there) if there else {}
-    codes: dict[str, str] = {}
+    codes: dict[bytes, str] = {}
     for number, row in enumerate(rows, 1):
         where = f"{session['name']} x{row['number']}"
         with found.reading(where):
             if row["number"] != number:
                 found.add("experiment", where, f"it is experiment {number} of its session")
             _drawn(session, row, where, found)
-            _code(row, where, codes, found)
             if row["commit"] in there:
-                _source(row, where, sources, changes.get(row["commit"], []), found)
+                _source(row, where, sources, changes.get(row["commit"], []), codes, found)
 
 
 def _drawn(session: Row, row: Row, where: str, found: Findings) -> None:
@@ -58,18 +58,14 @@ def _drawn(session: Row, row: Row, where: str, found: Findings) -> None:
         found.add("experiment", where, "a baseline that is not the commit the session started from")
     if row["role"] not in SAME_CODE and row["parent"] != row["opened"]:
         found.add("experiment", where, f"it stands on {row['parent']}, its round on {row['opened']}")
+    if row["proposed"] is not None and row["code"] != row["proposed"]:
+        found.add("experiment", where, "its code is not the proposal's")
 
 
-def _code(row: Row, where: str, codes: dict[str, str], found: Findings) -> None:
-    """The fingerprint of the code: the proposal's own, and one per text."""
-    if row["proposal"] is not None and row["proposed"] is not None:
-        found.unless(row["code"] == row["proposed"], "experiment", where, "its code is not the proposal's")
-    same = codes.setdefault(row["sha256"], row["code"])
-    found.unless(row["code"] == same, "experiment", where, "the same file has two fingerprints")
-
-
-def _source(row: Row, where: str, sources: dict[str, bytes], changed: list[str], found: Findings) -> None:
-    """What the commit holds: the recorded file, made by the recorded edit."""
+def _source(
+    row: Row, where: str, sources: dict[str, bytes], changed: list[str], codes: dict[bytes, str], found: Findings
+) -> None:
+    """What the commit holds: the recorded file with its fingerprint, made by the recorded edit."""
     allowed = [] if row["role"] in SAME_CODE else [TRAIN_PY]
     for path in changed:
         found.unless(path in allowed, "file", where, f"its commit changes {path}")
@@ -79,6 +75,9 @@ def _source(row: Row, where: str, sources: dict[str, bytes], changed: list[str],
         return
     if hashlib.sha256(data).hexdigest() != row["sha256"]:
         found.add("file", where, f"{TRAIN_PY} of its commit is not the file that was recorded")
+    if data not in codes:
+        codes[data] = code_of(data.decode())
+    found.unless(row["code"] == codes[data], "experiment", where, "its fingerprint is not that of its file")
     if row["role"] in SAME_CODE or row["edit"] is None:
         return
     parent = sources.get(row["opened"])

@@ -1,23 +1,45 @@
 """Secrets: no text of the database may hold anything with the shape of a key.
 
-How to extend: the shapes stand in `council/redact.py`; a new free text of the schema is looked through by itself.
+Prompts repeat each other, so every distinct line is looked through once; what looks like a key there is looked at again
+in the whole value, as `council/redact.py` sees it when it records. How to extend: the shapes stand in that file; a new
+text column of the schema is looked through by itself.
 """
 
 from __future__ import annotations
 
+import json
+import re
+
 from council import redact
 from council.audit.findings import Findings
-from council.store import TABLES, Store
+from council.store import TABLES, Row
+
+ESCAPE = re.compile(r"\\(?:u[0-9a-f]{4}|.)")
+"""In canonical JSON; what follows one of these begins a word."""
 
 
-def check(store: Store, found: Findings) -> None:
-    """Look through every text column of every table; what is found is named by its place, never shown."""
-    for tbl, table in TABLES.items():
-        columns = [c for c, kind in table.columns.items() if kind is str]
-        if not columns:
-            continue
-        with found.reading(f"secrets in {tbl}"):
-            for row in store.query(f"SELECT id, {', '.join(f'[{c}]' for c in columns)} FROM [{tbl}]"):
-                for column in columns:
-                    if isinstance(row[column], str) and any(True for _ in redact.find(row[column])):
-                        found.add("secret", f"{tbl} {row['id']}.{column}", "it holds something shaped like a key")
+class Secrets:
+    """Looks through rows; remembers the hashes of lines that hold nothing."""
+
+    def __init__(self, found: Findings) -> None:
+        self.found = found
+        self._clean: set[int] = set()
+
+    def check(self, tbl: str, row: Row) -> None:
+        """Look through every text of a row; what is found is named by its place, never shown."""
+        table = TABLES[tbl]
+        for column, kind in table.columns.items():
+            text = row[column]
+            if kind is str and isinstance(text, str) and self._suspect(text, column in table.json):
+                value = json.loads(text) if column in table.json else text
+                if redact.clean(value) != value:
+                    self.found.add("secret", f"{tbl} {row['id']}.{column}", "it holds something shaped like a key")
+
+    def _suspect(self, text: str, as_json: bool) -> bool:
+        """Whether any line of a text may hold a key; no key reaches beyond its line."""
+        for line in text.split("\\n" if as_json else "\n"):
+            if (seen := hash(line)) not in self._clean:
+                if any(True for _ in redact.find(ESCAPE.sub(" ", line) if as_json else line)):
+                    return True
+                self._clean.add(seen)
+        return False

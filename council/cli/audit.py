@@ -15,8 +15,8 @@ from council.cli.common import as_json, reading, root, show, show_json
 def command(ctx: click.Context, as_json: bool) -> None:
     """Recompute everything and list what does not add up.
 
-    The chain of the ledger, foreign keys, commits, tallies from ballots, verdicts and books from measurements. Exit
-    code 1 if anything does not add up.
+    The chain of the ledger, foreign keys, commits, tallies from ballots, verdicts and books from measurements, what
+    calls cost from their tokens. Exit code 1 if anything does not add up. docs/audit.md says what it cannot find.
 
     \b
     Example:

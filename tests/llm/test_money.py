@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -81,10 +82,10 @@ def test_a_local_model_needs_no_key() -> None:
 def test_a_call_is_recorded_before_and_its_reply_after(kind: str, member: Make, store: Store) -> None:
     ann = member(kind, options={"user": f"who has {KEY}"})
     Calls(store, 1, {"ann": ann})
-    run(ann.propose(brief_of(), turn_of("propose", 1)))
+    run(ann.propose(brief_of(), replace(turn_of("propose", 1), member="ann")))
     (call,), (reply,) = store.rows("calls"), store.rows("replies")
     assert call["request"]["model"] == call["model"] == MODELS[kind] and call["provider"] == kind
-    assert 0 < reply["cost_usd"] < call["reserved_usd"]
+    assert 0 < reply["cost_usd"] < call["reserved_usd"] and call["request"]["price"] == asdict(ann.price())
     assert reply["tokens_in"] and reply["tokens_out"] and reply["request_id"] and reply["status"] == "ok"
     assert KEY not in repr(call) + repr(reply) and redact.MARK in repr(call)
     assert "authorization" not in repr(call).lower() and "api_key" not in repr(call)
