@@ -90,8 +90,13 @@ def _files(layout: Layout, empty: Path) -> list[str]:
             emptied.remove(inner)
             words += ["--tmpfs", str(inner)]
     for path in layout.covered:
-        words += ["--ro-bind", str(empty), str(path)]
+        words += _cover(path, empty)
     return words
+
+
+def _cover(path: Path, empty: Path) -> list[str]:
+    """Nothing at `path`. A tmpfs is ten times cheaper than a bind, but an ordinary user's box could write to it."""
+    return ["--perms", "0555", "--tmpfs", str(path)] if os.getuid() == 0 else ["--ro-bind", str(empty), str(path)]
 
 
 def _run_folder(layout: Layout, device: str, writable: bool) -> list[str]:

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -174,7 +175,8 @@ def test_the_self_test_finds_an_open_sandbox_open(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sandbox_bwrap, "_files", lambda layout, empty: ["--bind", "/tmp", "/tmp", *real(layout, empty)])
     monkeypatch.setattr(sandbox_bwrap, "_run_folder", lambda layout, device, writable: ["--tmpfs", "/box"])
     assert {"secrets", "writes outside"} <= set(sandbox_selftest.run("bwrap").open_required)
-    monkeypatch.setattr(sandbox_bwrap, "_files", lambda layout, empty: [*real(layout, empty)[: -2 * 3]])
+    monkeypatch.setattr(sandbox_bwrap, "_files", real)
+    monkeypatch.setattr(sandbox_bwrap, "_cover", lambda path, empty: [])
     assert "hidden text" in sandbox_selftest.run("bwrap").open_required
 
 
@@ -217,10 +219,22 @@ def test_the_work_of_a_daemon_is_charged(tier: str) -> None:
     assert (result.charged or 0) > 1
 
 
+def test_the_box_of_an_ordinary_user_is_shut_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not examine("bwrap").passed:
+        pytest.skip("bwrap does not pass its self-test here")
+    ordinary = types.SimpleNamespace(**vars(os) | {"getuid": lambda: 1000})  # for the arguments of bwrap alone
+    monkeypatch.setattr(sandbox_bwrap, "os", ordinary)
+    assert "--unshare-user" in sandbox_bwrap.arguments(layout(), "cpu", True, Path("/empty"), 9)
+    assert sandbox_selftest.run("bwrap").passed
+
+
 def test_the_score_box_has_no_writable_path(tier: str) -> None:
-    write = """
+    write = f"""
     if not self.training:
-        for place in (os.environ["HOME"], "/tmp", "/dev/shm", "/", "/var/tmp", os.getcwd()):
+        covered = {[str(path) for path in layout().covered]}
+        for place in (os.environ["HOME"], "/tmp", "/dev/shm", "/", "/var/tmp", os.getcwd(), *covered):
+            try: os.chmod(place, 0o777)
+            except OSError: pass
             try: open(os.path.join(place, "note"), "w")
             except OSError: continue
             raise RuntimeError(place)
