@@ -74,6 +74,7 @@ def _head(watch: Watch, now: float) -> Text:
     found = watch.status
     total = f" of {watch.total}" if watch.total and (found.round or 0) <= watch.total else ""
     cost = f" · {money(found.cost_usd)}" if found.llm or found.cost_usd else ""
+    cost += f" ({money(found.unanswered_usd)} set aside)" if found.unanswered_usd else ""
     took = duration((found.ended_at or now) - found.began)
     return Text.assemble((clean(found.session, 40), "bold"), f" · round {found.round or 0}{total} · {took}{cost}")
 

@@ -47,6 +47,7 @@ def _head(call: Call, colour: bool) -> list[str]:
     who = f"{clean(call.member, 40)}, {clean(call.step, 20)}"
     again = f", attempt {call.attempt}" if call.attempt > 1 else ""
     tokens = f"{count(call.tokens_in)} tokens in ({count(call.tokens_cached)} cached), {count(call.tokens_out)} out"
-    paid = f"{tokens}, {money(call.cost_usd)}, {number(call.seconds, 1)} s" if call.status != "lost" else "no reply"
+    lost = f"no reply, {money(call.reserved_usd)} set aside"
+    paid = f"{tokens}, {money(call.cost_usd)}, {number(call.seconds, 1)} s" if call.status != "lost" else lost
     told = f"{who}{again}: {clean(call.provider, 20)} {clean(call.model, 60)}, {clean(call.status, 20)}, {paid}"
     return [paint(x, "bold", colour) for x in wrap(told)]

@@ -50,6 +50,7 @@ def lines(board: Leaderboard, by: str = "proposer", meters: Meters | None = None
         *table(_HEADS[by], rows, right=range(2 if by == "cost" else 1, len(_HEADS[by])), flex=0),
         "",
         *wrap(_NOTES[by]),
+        *(wrap(_unanswered(board)) if by != "judge" else ()),
         *(wrap(separation(board)) if by == "proposer" else ()),
         *(wrap(helping(board)) if by != "cost" else ()),
         *(_meters(meters) if meters and by == "judge" else ()),
@@ -72,6 +73,14 @@ _NOTES = {
         "0.001 BPB of kept gain, as the council believed it; unconfirmed."
     ),
 }
+
+
+def _unanswered(board: Leaderboard) -> str:
+    """How much of the cost is only set aside."""
+    usd = sum(member.unanswered_usd for member in board.members)
+    return (
+        f"Of the cost {money(usd)} is set aside for calls without a reply, which may have been paid for." if usd else ""
+    )
 
 
 def separation(board: Leaderboard) -> str:

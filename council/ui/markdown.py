@@ -10,7 +10,19 @@ import re
 
 from council.views import night as view
 from council.views.night import Edit, Night
-from council.views.words import bpb, clean, clean_lines, count, delta, duration, money, number, probability, sigmas
+from council.views.words import (
+    bpb,
+    clean,
+    clean_lines,
+    count,
+    delta,
+    duration,
+    money,
+    number,
+    probability,
+    sigmas,
+    spent,
+)
 from council.views.words import symbol as sign
 
 EDITS = 30
@@ -112,8 +124,8 @@ def _failed(found: Night) -> list[str]:
 def _cost(found: Night) -> list[str]:
     costs = found.costs
     told = (
-        f"{money(costs.cost_usd)} for {count(costs.calls)} calls; the device was busy for {duration(costs.device)} "
-        f"and idle for {duration(costs.idle)} of {duration(costs.wall)}."
+        f"{count(costs.calls)} calls cost {spent(costs.cost_usd, costs.unanswered_usd)}; the device was busy for "
+        f"{duration(costs.device)} and idle for {duration(costs.idle)} of {duration(costs.wall)}."
     )
     return ["## Cost and time", "", told, ""]
 

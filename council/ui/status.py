@@ -12,7 +12,7 @@ from council.ui.text import table, width, wrap
 from council.views import sentences
 from council.views.round import Round
 from council.views.status import Kept, Status
-from council.views.words import bpb, clean, delta, duration, money, plural, sigmas, symbol
+from council.views.words import bpb, clean, delta, duration, plural, sigmas, spent, symbol
 
 if TYPE_CHECKING:
     from council.session import Ending, Plan
@@ -45,7 +45,7 @@ def _verdicts(status: Status) -> str:
 
 
 def _cost(status: Status) -> str:
-    return f", {money(status.cost_usd)} spent" if status.llm or status.cost_usd else ""
+    return f", spent {spent(status.cost_usd, status.unanswered_usd)}" if status.llm or status.cost_usd else ""
 
 
 def kept(status: Status) -> list[str]:

@@ -63,7 +63,7 @@ _LIST = (
     "(SELECT count(*) FROM rounds r WHERE r.session = s.id) AS rounds, "
     "(SELECT count(*) FROM verdicts v WHERE v.session = s.id AND v.kind = 'keep') AS kept, "
     "b.b AS best, b.b_base AS baseline, b.sigma, "
-    "(SELECT coalesce(sum(r.cost_usd), 0.0) FROM calls c JOIN replies r ON r.call = c.id WHERE c.session = s.id) "
+    f"(SELECT total({costs.SPENT}) FROM calls c LEFT JOIN replies r ON r.call = c.id WHERE c.session = s.id) "
     "AS cost_usd FROM sessions s LEFT JOIN books b ON b.id = (SELECT max(id) FROM books WHERE session = s.id) "
     "ORDER BY s.id DESC LIMIT ?"
 )

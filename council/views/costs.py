@@ -1,5 +1,7 @@
 """What a session cost: dollars and tokens of the members, and the time of the device.
 
+Dollars are those that the cap counts: a call without a reply, lost at a kill or still in flight, stands for what was
+set aside for it, since it may have been paid for.
 Device time is what experiments took; idle time is the rest of the time in which a run of the session was alive. A
 session that was resumed counts each of its runs, not the pause between them. How to extend: a new kind of cost is a
 field and one query.
@@ -16,9 +18,18 @@ if TYPE_CHECKING:
     from council.store import Store
 
 
+SPENT = "coalesce(r.cost_usd, c.reserved_usd)"
+"""Dollars that a call counts for, in SQL over `calls c LEFT JOIN replies r`."""
+UNANSWERED = "CASE WHEN r.id IS NULL THEN c.reserved_usd ELSE 0.0 END"
+"""Those of them that are only set aside."""
+
+
 @dataclass(frozen=True)
 class Spent:
-    """What one member's calls cost. `lost` calls have no reply; `seconds` is the time providers took."""
+    """What one member's calls cost, `unanswered_usd` of it set aside for calls without a reply.
+
+    `lost` calls have no reply; `seconds` is the time providers took.
+    """
 
     member: str
     calls: int
@@ -27,6 +38,7 @@ class Spent:
     tokens_cached: int
     tokens_out: int
     cost_usd: float
+    unanswered_usd: float
     seconds: float
 
 
@@ -51,6 +63,11 @@ class Costs:
         return sum(member.cost_usd for member in self.members)
 
     @property
+    def unanswered_usd(self) -> float:
+        """Dollars of them that are set aside for calls without a reply."""
+        return sum(member.unanswered_usd for member in self.members)
+
+    @property
     def calls(self) -> int:
         """Calls of all members."""
         return sum(member.calls for member in self.members)
@@ -61,13 +78,13 @@ class Costs:
 
     def as_json(self) -> dict[str, object]:
         """Plain data for machines."""
-        return {**asdict(self), "idle": self.idle, "cost_usd": self.cost_usd}
+        return {**asdict(self), "idle": self.idle, "cost_usd": self.cost_usd, "unanswered_usd": self.unanswered_usd}
 
 
 _CALLS = (
     "SELECT c.member, count(*) AS calls, sum(r.id IS NULL) AS lost, sum(coalesce(r.tokens_in, 0)) AS tokens_in, "
     "sum(coalesce(r.tokens_cached, 0)) AS tokens_cached, sum(coalesce(r.tokens_out, 0)) AS tokens_out, "
-    "sum(coalesce(r.cost_usd, 0.0)) AS cost_usd, sum(coalesce(r.seconds, 0.0)) AS seconds "
+    f"sum({SPENT}) AS cost_usd, sum({UNANSWERED}) AS unanswered_usd, sum(coalesce(r.seconds, 0.0)) AS seconds "
     "FROM calls c LEFT JOIN replies r ON r.call = c.id WHERE c.session = ? GROUP BY c.member ORDER BY cost_usd DESC, 1"
 )
 _DEVICE = (

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from council.views import sessions
+from council.views.costs import SPENT, UNANSWERED
 from council.views.sessions import Row
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Standing:
     """One member. `run` counts proposals that ran; low and high bound 90 % intervals; ranks are those it may hold.
 
     `brier_base` is the Brier score of always forecasting the base rate; `kept_gain` the believed, unconfirmed gains of
-    its kept edits together, in BPB.
+    its kept edits together, in BPB; `unanswered_usd` is the part of its cost set aside for calls without a reply.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Standing:
     rank_low: int | None = None
     rank_high: int | None = None
     kept_gain: float = 0.0
+    unanswered_usd: float = 0.0
 
     @property
     def usd_per_gain(self) -> float | None:
@@ -69,7 +71,11 @@ class Standing:
         return {k: v for k, v in asdict(self).items() if k not in _PRIVATE}
 
 
-_PRIVATE = (*("brier_own", "forecasts", "settled", "absent", "brier_base", "rank_low", "rank_high", "kept_gain"),)
+_PRIVATE = (
+    *("brier_own", "forecasts", "settled", "absent", "brier_base", "rank_low", "rank_high"),
+    "kept_gain",
+    "unanswered_usd",
+)
 
 
 @dataclass(frozen=True)
@@ -214,7 +220,7 @@ _UNKNOWN: Row = dict.fromkeys(
 )
 _SUMS = (
     *("proposals", "run", "kept", "bad_replies", "tokens_in", "tokens_out", "cost_usd"),
-    *("brier_others", "brier_self", "forecasts", "settled", "kept_gain"),
+    *("brier_others", "brier_self", "forecasts", "settled", "kept_gain", "unanswered_usd"),
 )
 _QUERIES = (
     "SELECT session, member, count(*) AS proposals FROM proposals WHERE session IN ({}) AND [replaces] IS NULL "
@@ -232,6 +238,7 @@ _QUERIES = (
     "SELECT session, member, count(*) AS bad_replies FROM outcomes WHERE session IN ({}) AND kind = 'bad_reply' "
     "GROUP BY session, member",
     "SELECT c.session, c.member, sum(r.tokens_in) AS tokens_in, sum(r.tokens_out) AS tokens_out, "
-    "sum(r.cost_usd) AS cost_usd FROM calls c JOIN replies r ON r.call = c.id WHERE c.session IN ({}) "
+    f"sum({SPENT}) AS cost_usd, sum({UNANSWERED}) AS unanswered_usd "
+    "FROM calls c LEFT JOIN replies r ON r.call = c.id WHERE c.session IN ({}) "
     "GROUP BY c.session, c.member",
 )

@@ -18,7 +18,7 @@ from council.views.repeat import Repeat
 from council.views.sessions import Row
 from council.views.staircase import Staircase
 from council.views.status import Kept, Status
-from council.views.words import bpb, clean, count, duration, money, plural, probability
+from council.views.words import bpb, clean, count, duration, plural, probability, spent
 
 if TYPE_CHECKING:
     from council.store import Store
@@ -161,7 +161,7 @@ def _paid(found: Status, paid: Costs) -> str:
         who = f"{' and '.join(most[:3])}{' each' if len(most) > 1 else ''} wrote {share} standing "
         who += f"{_edit(sum(standing.values()))}; "
     busy = probability(min(1.0, paid.device / paid.wall)) if paid.wall else "–"
-    calls = f"{count(paid.calls)} calls cost {money(paid.cost_usd)}"
+    calls = f"{count(paid.calls)} calls cost {spent(paid.cost_usd, paid.unanswered_usd)}"
     bill = calls if paid.calls else "no language model was called, so it cost nothing"
     said = f"{who}{bill}, and the device was busy for {busy} of the time."
     return said if standing else said[0].upper() + said[1:]

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from council.views import sessions
+from council.views.costs import SPENT
 from council.views.sessions import Row
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ LEFT JOIN proposals p ON p.id = e.proposal
 WHERE r.session = :session
 """
 _COST = (
-    "(SELECT coalesce(sum(a.cost_usd), 0.0) FROM calls c JOIN replies a ON a.call = c.id "
+    f"(SELECT total({SPENT}) FROM calls c LEFT JOIN replies r ON r.call = c.id "
     "WHERE c.session = {0} AND c.[round] = l.[round]) AS cost_usd"
 )
 _COUNT = "(SELECT count(*) FROM proposals q WHERE q.session = {0} AND q.[round] = l.[round] AND q.[replaces] IS NULL)"

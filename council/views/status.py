@@ -10,7 +10,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from council.views import sessions
+from council.views import costs, sessions
 from council.views.sessions import Row
 
 if TYPE_CHECKING:
@@ -67,7 +67,10 @@ class Running:
 
 @dataclass(frozen=True)
 class Status:
-    """One session at one moment. `ended` is why its last run stopped, None while none has stopped."""
+    """One session at one moment. `ended` is why its last run stopped, None while none has stopped.
+
+    `cost_usd` is what the cap counts, `unanswered_usd` of it set aside for calls without a reply.
+    """
 
     session: str
     began: float
@@ -85,6 +88,7 @@ class Status:
     kept: tuple[Kept, ...]
     running: Running | None
     cost_usd: float
+    unanswered_usd: float
     sandbox: str | None
 
     def as_json(self) -> dict[str, object]:
@@ -119,7 +123,7 @@ def read(store: Store, name: str | None = None) -> Status:
         replicates=_replicates(store, session),
         kept=_kept(store, session),
         running=_running(store, session),
-        cost_usd=_cost(store, session),
+        **_cost(store, session),
         sandbox=sandbox["sandbox"] if sandbox else None,
     )
 
@@ -198,6 +202,9 @@ def _named(row: Row) -> Row:
     return {**row, "title": row["title"] or "", "member": row["member"] or ""}
 
 
-def _cost(store: Store, session: int) -> float:
-    sql = "SELECT sum(r.cost_usd) AS usd FROM calls c JOIN replies r ON r.call = c.id WHERE c.session = ?"
-    return next(store.query(sql, session))["usd"] or 0.0
+def _cost(store: Store, session: int) -> dict[str, float]:
+    sql = (
+        f"SELECT total({costs.SPENT}) AS cost_usd, total({costs.UNANSWERED}) AS unanswered_usd "
+        "FROM calls c LEFT JOIN replies r ON r.call = c.id WHERE c.session = ?"
+    )
+    return next(store.query(sql, session))

@@ -51,6 +51,12 @@ def money(value: float | None) -> str:
     return NONE if value is None else f"${value:.2f}"
 
 
+def spent(usd: float, unanswered: float) -> str:
+    """Dollars, and how many of them are only set aside for calls without a reply, which may have been paid for."""
+    aside = f" ({money(unanswered)} of it set aside for calls without a reply)" if unanswered >= 0.005 else ""
+    return money(usd) + aside
+
+
 def probability(value: float | None) -> str:
     """A probability as a whole percentage; 0 % and 100 % only when they are."""
     if value is None:

@@ -34,7 +34,9 @@ where v.kind = 'keep' order by k.session, k.number, e.number""",
         "title": "What each member's steps cost",
         "sql": """select s.name as session, c.member, c.step, count(*) as calls,
   sum(r.id is null) as lost, sum(r.tokens_in) as tokens_in,
-  sum(r.tokens_out) as tokens_out, round(sum(r.cost_usd), 4) as usd, round(avg(r.seconds), 1) as mean_seconds
+  sum(r.tokens_out) as tokens_out, round(sum(coalesce(r.cost_usd, c.reserved_usd)), 4) as usd,
+  round(sum(case when r.id is null then c.reserved_usd else 0 end), 4) as set_aside,
+  round(avg(r.seconds), 1) as mean_seconds
 from calls c join sessions s on s.id = c.session left join replies r on r.call = c.id
 group by 1, 2, 3 order by usd desc""",
     },
