@@ -186,7 +186,8 @@ def keep_round(room: Room, round_: int) -> None:
 def settle_round(room: Room, round_: int) -> None:
     """Score every forecast of what was measured, and each member's standing after it."""
     for row in runs(room, round_):
-        if not row["settles"] or room.store.one("settlements", session=room.sid, number=row["number"]):
+        # without one forecast there is no settlement, but there always is a standing
+        if not row["settles"] or room.store.one("reputation", session=room.sid, number=row["number"]):
             continue
         verdict = room.store.one("verdicts", session=room.sid, number=row["number"])
         assert verdict is not None, "a settled run has a verdict"

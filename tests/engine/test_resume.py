@@ -164,3 +164,18 @@ def test_a_finished_session_resumed_changes_nothing(night, undisturbed):
     ending = lab.run(rounds=ROUNDS, resume="k")
     assert ending.exit_code == 0 and not any(m.asked for m in lab.members)
     check(lab, undisturbed)
+
+
+class Judging(Planned):
+    """A member that counts as a language model: where two sit, they alone vote."""
+
+    is_llm = True
+
+
+def test_a_night_goes_on_after_a_round_in_which_nobody_forecast(night):
+    lab = night(ann={"rank": RuntimeError("no")}, bob={"rank": RuntimeError("no")}, cat={"propose": change(GAIN=3)})
+    lab.members = [Judging("ann", lab.members[0].replies), Judging("bob", lab.members[1].replies), lab.members[2]]
+    assert lab.run(1).exit_code == 0
+    assert lab.one("verdicts")["settles"] and not lab.rows("forecasts") and not lab.rows("settlements")
+    assert lab.run(2, resume="k").exit_code == 0
+    assert len(lab.rows("reputation", round=1)) == 3
