@@ -1,7 +1,7 @@
 """What the judge has learnt in a session: the regression of `council/judge/forecast.py` over the rows of its rounds.
 
 Never stored: it is rebuilt from forecasts, tallies and settled verdicts, so nothing can disagree with it. `Learner`
-keeps the state of the last round it was asked for, so that a long night pays for each round once.
+keeps the state after every round, so that a long night pays for each round once.
 """
 
 from __future__ import annotations
@@ -58,26 +58,21 @@ class Learner:
     def __init__(self, store: Store, session: int) -> None:
         self.store = store
         self.session = session
-        self._forget()
-
-    def _forget(self) -> None:
-        self._done = 0
-        self._state = Rebuilt(start(*voters(self.store, self.session)), {}, {})
+        self._states = [Rebuilt(start(*voters(store, session)), {}, {})]
 
     def before(self, round_: int) -> Rebuilt:
-        """What was known when a round began. Asking for an earlier round than before starts anew."""
-        if round_ <= self._done:
-            self._forget()
-        while self._done < round_ - 1:
-            self._done += 1
-            one = past(self.store, self.session, self._done)
+        """What was known when a round began."""
+        while len(self._states) < round_:
+            known = self._states[-1]
+            one = past(self.store, self.session, len(self._states))
             if one is not None:
-                scored = score(self._state.state, one.authors, one.forecasts)
+                scored = score(known.state, one.authors, one.forecasts)
                 state = scored.state
                 for proposal, r in one.settled:
                     state = settle(state, scored.phis[proposal], r)
-                self._state = Rebuilt(state, scored.phis, scored.scores)
-        return self._state
+                known = Rebuilt(state, scored.phis, scored.scores)
+            self._states.append(known)
+        return self._states[max(0, round_ - 1)]
 
     def scored(self, round_: int, standing: dict[int, str]) -> Scored:
         """The expected r of each standing proposal {id: author} of a round, and the state that has seen its votes."""

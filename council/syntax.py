@@ -22,6 +22,7 @@ SEEDERS = frozenset({"seed", "manual_seed", "manual_seed_all", "set_rng_state", 
 _CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*\Z")
 _LINE = re.compile(r".*?(?:\r\n|\n|\r|\Z)", re.DOTALL)
 _SHOWN = 100
+_REMEMBERED = 2000
 _LARGEST = 2**63
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -193,10 +194,27 @@ def _offset(counted: list[str], line: int, column: int) -> int:
 
 def fingerprint(source: str) -> str:
     """SHA-256 of what a source does, as far as syntax tells: comments, docstrings and layout do not count."""
+    body, counted = parse(source).body, lines(source)
     try:
-        return hashlib.sha256(_canonical(parse(source)).encode("utf-8", "surrogatepass")).hexdigest()
+        inner = ",".join(_statement(statement, counted) for statement in body if not _idle(statement))
     except RecursionError:
         raise Unparsable("the text is nested too deeply") from None
+    text = f"Module(body=[{inner}])" if body else "Module()"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+_statements: dict[tuple[str, int, int | None], str] = {}
+"""Canonical texts of statements at the top level by their lines and columns: versions of a file share most of them."""
+
+
+def _statement(node: ast.stmt, counted: list[str]) -> str:
+    first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+    key = ("".join(counted[first - 1 : node.end_lineno]), node.col_offset, node.end_col_offset)
+    if key not in _statements:
+        if len(_statements) >= _REMEMBERED:
+            _statements.clear()
+        _statements[key] = _canonical(node)
+    return _statements[key]
 
 
 def _canonical(value: object) -> str:

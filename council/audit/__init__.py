@@ -9,12 +9,15 @@ How to extend: a function (store, session, findings) in one of the modules, call
 
 from __future__ import annotations
 
+import gc
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from council.audit import chain, closings, commits, edits, settled, spend, verdicts, votes
 from council.audit.findings import Findings, Problem, Report
 from council.audit.history import Refs
+from council.learned import Learner
 from council.repo import Repo
 from council.store import Row, Store
 
@@ -23,6 +26,23 @@ __all__ = ["Problem", "Report", "audit"]
 
 def audit(store: Store, repo: Repo) -> Report:
     """Check everything, on one snapshot of the database; a session may be running meanwhile. Never writes."""
+    with _uncollected():
+        return _audit(store, repo)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for cycles: nothing here makes any, and looking through a long night's rows takes seconds."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+def _audit(store: Store, repo: Repo) -> Report:
     found = Findings()
     refs = Refs.of(repo)
     head, sessions, rounds, calls = "", [], 0, 0
@@ -59,7 +79,12 @@ def _session(store: Store, repo: Repo, session: Row, ledger: chain.Ledger, refs:
         edits.check(store, repo, session, found)
     with found.reading(f"{session['name']}: closings"):
         closings.check(store, session, ledger, refs, found)
-    for part in (votes, verdicts, settled, spend):
+    with found.reading(f"{session['name']}: votes"):
+        learner = Learner(store, session["id"])
+        with found.reading(f"{session['name']}: settled"):
+            settled.check(store, session, learner, found)
+        votes.check(store, session, learner, found)
+    for part in (verdicts, spend):
         with found.reading(f"{session['name']}: {part.__name__.rpartition('.')[2]}"):
             part.check(store, session, found)
 

@@ -19,7 +19,7 @@ ESCAPE = re.compile(r"\\(?:u[0-9a-f]{4}|.)")
 
 
 class Secrets:
-    """Looks through rows; remembers the hashes of lines that hold nothing."""
+    """Looks through rows; remembers the hashes of lines and paragraphs that hold nothing."""
 
     def __init__(self, found: Findings) -> None:
         self.found = found
@@ -36,10 +36,14 @@ class Secrets:
                     self.found.add("secret", f"{tbl} {row['id']}.{column}", "it holds something shaped like a key")
 
     def _suspect(self, text: str, as_json: bool) -> bool:
-        """Whether any line of a text may hold a key; no key reaches beyond its line."""
-        for line in text.split("\\n" if as_json else "\n"):
-            if (seen := hash(line)) not in self._clean:
-                if any(True for _ in redact.find(ESCAPE.sub(" ", line) if as_json else line)):
-                    return True
-                self._clean.add(seen)
+        """Whether any line of a text may hold a key; no key reaches beyond its line. Known paragraphs are passed by."""
+        end = "\\n" if as_json else "\n"
+        for part in text.split(end + end):
+            if hash(part) not in self._clean:
+                for line in part.split(end):
+                    if hash(line) not in self._clean:
+                        if any(True for _ in redact.find(ESCAPE.sub(" ", line) if as_json else line)):
+                            return True
+                        self._clean.add(hash(line))
+                self._clean.add(hash(part))
         return False

@@ -21,7 +21,7 @@ WHERE v.session = ? ORDER BY v.number
 """
 
 
-def check(store: Store, session: Row, found: Findings) -> None:
+def check(store: Store, session: Row, learner: Learner, found: Findings) -> None:
     """Check the settlements and standings of a session."""
     rows = list(store.query(VERDICTS, session["id"]))
     last = next(store.query("SELECT max(round) AS n FROM rounds WHERE session = ?", session["id"]))["n"] or 0
@@ -32,7 +32,6 @@ def check(store: Store, session: Row, found: Findings) -> None:
         if row["number"] not in judged:
             found.add("settlement", f"{session['name']} x{row['number']}", "its verdict settles nothing")
     briers: dict[str, list[float]] = defaultdict(list)
-    learner = Learner(store, session["id"])
     for row in rows:
         if row["settles"]:
             where = f"{session['name']} x{row['number']}"

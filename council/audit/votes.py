@@ -19,11 +19,10 @@ from council.types import Ballot, Role
 from council.voting import count
 
 
-def check(store: Store, session: Row, found: Findings) -> None:
+def check(store: Store, session: Row, learner: Learner, found: Findings) -> None:
     """Check the votes of every round of a session."""
     voters = {m["name"] for m in store.query("SELECT name FROM members WHERE session = ? AND votes", session["id"])}
     rounds = list(store.query("SELECT * FROM rounds WHERE session = ? ORDER BY round", session["id"]))
-    learner = Learner(store, session["id"])
     for number, opened in enumerate(rounds, 1):
         where = f"{session['name']} round {opened['round']}"
         with found.reading(where):

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,12 +118,12 @@ class State:
             getattr(self, a) == getattr(other, a) for a in rest
         )
 
-    @property
+    @cached_property
     def cov(self) -> Array:
         """Posterior covariance P⁻¹ (K×K)."""
         return np.asarray(np.linalg.inv(self.precision))
 
-    @property
+    @cached_property
     def mean(self) -> Array:
         """Posterior mean P⁻¹q (K): b0, w, u."""
         return np.asarray(np.linalg.solve(self.precision, self.weighted))

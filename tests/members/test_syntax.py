@@ -75,6 +75,23 @@ def test_a_fingerprint_ignores_comments_docstrings_and_layout() -> None:
     assert syntax.fingerprint(same) == syntax.fingerprint(SOURCE)
 
 
+def test_a_fingerprint_is_the_same_whatever_was_read_before() -> None:
+    """Statements that share a line, a line that another statement had, decorators, and text over several lines."""
+    texts = [
+        *("A = 1; B = 2", "A = 1; B = 2; C = 3", "A = 1", "B = 2; A = 1", "A = 1 ; B = 2"),
+        *("@one\ndef f(): pass", "@two\ndef f(): pass", "def f(): pass", "def f(): 1", "@one\n@two\ndef f(): 2"),
+        *('X = """\nA = 1\n"""', 'X = """\nA = 2\n"""', "X = (\n1,\n)", "X = (\n2,\n)", "", "pass", '"doc"'),
+        *("if A:\n  B\nelse:\n  C", "if A:\n  B\nelse:\n  D", "é = 1; A = 1"),
+    ]
+    alone = {}
+    for text in texts:
+        syntax._statements.clear()
+        alone[text] = syntax.fingerprint(text)
+    for text in [*texts, *reversed(texts)]:
+        assert syntax.fingerprint(text) == alone[text]
+    assert len({alone[text] for text in texts}) == len(texts) - 3  # a space, two ways to say pass, and a docstring
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [("0.02", "0.03"), ("True", "1"), ("return LR", "return -LR"), ("def build", "def built"), ("-3", "-3.0")],
