@@ -8,26 +8,30 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from council.cli.checks import Check, lab_root
 from council.errors import CouncilError
-from council.members.base import Member
+
+if TYPE_CHECKING:
+    from council.members.llm import LLMMember
 
 
 def models(folder: Path, *, online: bool) -> list[Check]:
     """One check per member behind a provider, in the order of council.yaml."""
     from council.config import load
     from council.members import load as kind
+    from council.members.llm import LLMMember
 
     try:
         config = load(lab_root(folder) / "council.yaml")
-        made = [kind(m.kind)(m.name, **m.arguments()) for m in config.members if kind(m.kind).is_llm]
+        made = [found(m.name, **m.arguments()) for m in config.members if issubclass(found := kind(m.kind), LLMMember)]
     except (CouncilError, TypeError):
         return []  # the check of the file says what is wrong with it
     return [_check(member, online) for member in made]
 
 
-def _check(member: Member, online: bool) -> Check:
+def _check(member: LLMMember, online: bool) -> Check:
     name = f"model {member.name}"
     try:
         missing, facts = member.absent(), _facts(member)
@@ -38,19 +42,19 @@ def _check(member: Member, online: bool) -> Check:
     return _asked(member, name, facts) if online else Check(name, "ok", facts)
 
 
-def _facts(member: Member) -> str:
-    price, facts = member.price(), member.facts  # type: ignore[attr-defined]
+def _facts(member: LLMMember) -> str:
+    price, facts = member.price(), member.facts
     dollars = f"${price.input * 1e6:.2f} in, ${price.output * 1e6:.2f} out per million tokens"
     known = f"window {facts.window:,} tokens" + ("" if facts.listed else " (assumed)")
-    return f"{member.model or getattr(member, 'model_name', '')}, {known}, {dollars}"
+    return f"{member.model_name}, {known}, {dollars}"
 
 
-def _asked(member: Member, name: str, facts: str) -> Check:
+def _asked(member: LLMMember, name: str, facts: str) -> Check:
     from council.members.provider import Failure
 
     began = time.monotonic()
     try:
-        asyncio.run(member.ping())  # type: ignore[attr-defined]
+        asyncio.run(member.ping())
     except Failure as failure:
         return Check(name, "missing", f"{facts}; it does not answer: {failure}", "Check key, model name and address.")
     return Check(name, "ok", f"{facts}; answered in {time.monotonic() - began:.1f} s")
