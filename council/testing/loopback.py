@@ -131,7 +131,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         loopback = self.server.loopback
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+        length = int(self.headers.get("Content-Length") or 0)
+        data = self.rfile.read(length)
+        if len(data) < length:
+            return None  # whoever asked was killed on the way
+        body = json.loads(data or b"{}")
         found = next((i for i in INTERFACES if self.path.rstrip("/").endswith(i.path)), None)
         if found is None:
             return self._json(404, {"error": {"type": "not_found_error", "message": f"no {self.path} here"}})

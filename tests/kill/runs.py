@@ -195,7 +195,8 @@ class Lab:
         assert len(git(self.root, "worktree", "list").splitlines()) == 1
         assert not list((self.root / ".council").glob("tmp/*"))
         refs = git(self.root, "for-each-ref", "--format=%(refname)", "refs/council/k/").split()
-        assert set(refs) == {f"refs/council/k/x{n}" for n in numbers} | {"refs/council/k/end"}
+        kept = {"best"} if self.rows("closings") else set()
+        assert set(refs) == {f"refs/council/k/{name}" for name in {*(f"x{n}" for n in numbers), "end", *kept}}
         assert git(self.root, "status", "--porcelain") == ""
         audit = self.call("audit")
         assert audit.returncode == 0, audit.stdout + audit.stderr
