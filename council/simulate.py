@@ -2,8 +2,8 @@
 
 `report(world)` plays the same nights under the verdict as designed and under the foil that keeps and books whatever
 measures below the book ("raw"), and says what came of both with 95 % intervals. The world is documented in
-`docs/simulation.md`; `benchmarks/mechanism.py` prints all of it. To add a figure: a field of `Report`, a line in
-`report`, a column in `table`. Needs numpy; import when used.
+`docs/simulation.md`; `council simulate` and `benchmarks/mechanism.py` print it through `council/simulate_table.py`. To
+add a figure: a field of `Report`, a line in `report`, a column there. Needs numpy; import when used.
 """
 
 from __future__ import annotations
@@ -16,13 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from council.simulate_night import Mask, Nights, play
+from council.simulate_picks import PICKS
 from council.simulate_world import DEFAULT, WORLDS, Array, World, draw
 
 Z95 = 1.96
 NIGHTS = 1000
-BARREN_NIGHTS = 2
-"""Worlds without help are played this many times as often: what matters there is rare."""
 SEED = 20_261_120
+MOST = 2_000_000
+"""Most experiments of one world, nights times rounds: they take about a gigabyte of memory."""
+BARREN_NIGHTS, SHORT_NIGHTS = 2, {10: 20, 30: 10}
+"""How many times as many nights the benchmark plays where nothing can help, since what matters there is rare, and, by
+number of rounds, where nights cost little and the verdict hardly matters."""
 
 
 @dataclass(frozen=True)
@@ -135,26 +139,38 @@ def _covers(nights: Nights, truth: Array) -> Array:
     return np.asarray((np.abs(nights.skill - truth) <= nights.half).mean(axis=1))
 
 
+def plan(nights: int = NIGHTS) -> list[tuple[World, int]]:
+    """What the benchmark plays: every world, and how many nights of it."""
+    return [(w, nights * (SHORT_NIGHTS.get(w.rounds, 1) if w.helps else BARREN_NIGHTS)) for w in WORLDS]
+
+
 def reports(
-    worlds: Iterable[World] = WORLDS,
-    nights: int = NIGHTS,
-    seed: int = SEED,
-    say: Callable[[str], None] = lambda _: None,
+    plan: Iterable[tuple[World, int]], seed: int = SEED, say: Callable[[str], None] = lambda _: None
 ) -> list[Report]:
-    """All worlds; `say` hears the name of each before it is played."""
+    """Each world with its number of nights; `say` hears the name of each before it is played."""
     found = []
-    for world in worlds:
+    for world, nights in plan:
         say(world.name)
-        found.append(report(world, nights * (1 if world.helps else BARREN_NIGHTS), seed))
+        found.append(report(world, nights, seed))
     return found
 
 
-def picks(world: World = DEFAULT, nights: int = NIGHTS, seed: int = SEED) -> dict[str, Figure]:
-    """True gain under each way to pick, the verdict as designed, on the same draws."""
+@dataclass(frozen=True)
+class Picks:
+    """True gain in mBPB by way to pick, the verdict as designed; `ahead`: the first less each other, night by night."""
+
+    world: str
+    nights: int
+    gains: dict[str, Figure]
+    ahead: dict[str, Figure]
+
+
+def picks(world: World = DEFAULT, nights: int = NIGHTS, seed: int = SEED, ways: Sequence[str] = PICKS) -> Picks:
+    """The same draws under each way to pick."""
     draws = draw(world, nights, seed)
-    gains = {pick: play(world, draws, pick=pick, skills=False).gain for pick in ("forecast", "borda", "random")}
-    ahead = {f"forecast − {pick}": mean(gains["forecast"] - gains[pick]) for pick in ("borda", "random")}
-    return {pick: mean(gain) for pick, gain in gains.items()} | ahead
+    gains = {way: play(world, draws, pick=way, skills=False).gain for way in ways}
+    ahead = {f"{ways[0]} − {way}": mean(gains[ways[0]] - gains[way]) for way in ways[1:]}
+    return Picks(world.name, nights, {way: mean(gain) for way, gain in gains.items()}, ahead)
 
 
 @dataclass(frozen=True)
@@ -188,53 +204,3 @@ def findings(found: Sequence[Report]) -> list[Finding]:
             met, may = sign * (figure.value - bound) >= 0, sign * (best_case - bound) >= 0
             done.append(Finding(what, "kept" if met else "open" if may else "broken", worst.world.name, figure))
     return done
-
-
-NIGHT_HEAD = ("world", "nights", "design", "raw", "design−raw", "worse", "raw", ">.5σ", "raw") + (
-    *("false keeps", "raw", "booked", "raw"),
-)
-END_HEAD = ("world", "on baseline", "confirmed", "false claims", "missed") + (
-    *("skill cover", "realised", "half", "spread", "judges help", "shown"),
-)
-
-
-def table(found: Sequence[Report]) -> str:
-    """Two tables as plain text: what the verdict does to a night, and what is claimed at its end."""
-    night: list[tuple[str, ...]] = [NIGHT_HEAD]
-    end: list[tuple[str, ...]] = [END_HEAD]
-    for r in found:
-        gains = (r.design.text(2), r.raw.text(2), r.ahead.text(2))
-        worse = (r.worse.text(2), f"{r.worse_raw.value:.2f}", r.much_worse.text(3), f"{r.much_worse_raw.value:.3f}")
-        keeps = (r.false_keeps.text(2), f"{r.false_keeps_raw.value:.2f}")
-        night.append(
-            (r.world.name, str(r.nights), *gains, *worse, *keeps, r.booked.text(2), f"{r.booked_raw.value:.2f}")
-        )
-        shares = (r.on_baseline.text(2), r.confirmed.text(2), r.claims.text(3), r.missed.text(3))
-        skill = (
-            r.covered.text(3),
-            r.covered_realised.text(3),
-            f"{r.half:.2f}",
-            f"{r.spread:.2f}",
-            r.helping.text(2),
-            r.shown.text(2),
-        )
-        end.append((r.world.name, *shares, *skill))
-    return "\n".join(
-        [
-            "True gain over the baseline at a night's end (mBPB), verdict as designed and raw; ± half a 95 % interval.",
-            "worse: share of nights that end worse than the baseline; booked: believed beyond the truth (σ).",
-            *_grid(night),
-            "",
-            "The night's end, verdict as designed: three closing pairs, and 90 % skill intervals (σ per experiment).",
-            *_grid(end),
-        ]
-    )
-
-
-def _grid(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
-        for row in rows
-    ]

@@ -2,7 +2,8 @@
 
 The mechanism of `council/judge` over N nights, so that hundreds take seconds; `tests/judge/test_laws_simulate.py` plays
 nights through both and compares every score and every book. BPB is in mBPB from the true BPB of the baseline, so the
-true BPB of a code is minus its gain. Another verdict or pick: one branch in `Books.trial` or `choose`. Needs numpy.
+true BPB of a code is minus its gain. Another verdict: one branch in `Books.trial`; another way to pick:
+`council/simulate_picks.py`. Needs numpy.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from council.judge import forecast as rule
 from council.judge.book import PRIOR_WEIGHT
 from council.judge.reputation import Z90
 from council.judge.student import quantile
+from council.simulate_picks import choose
 from council.simulate_world import (
     CRASH,
     HARMFUL,
@@ -199,7 +201,7 @@ def play(
     skills: bool = True,
     trace: bool = False,
 ) -> Nights:
-    """Play the nights of `draws` under a verdict (`design`, `raw`) and a pick (`forecast`, `borda`, `random`).
+    """Play the nights of `draws` under a verdict (`design`, `raw`) and one of PICKS.
 
     Without `skills` the true skills are not computed, which is what takes longest.
     """
@@ -249,18 +251,6 @@ def play(
         *learnt.helping(),
         told,
     )
-
-
-def choose(pick: str, scores: Array, signal: Array, tie: Array) -> NDArray[np.int64]:
-    """The pick of each night (N): the highest score, the highest Borda count of others' rankings, or anyone."""
-    if pick == "random":
-        return tie.argmax(axis=1)
-    if pick == "borda":
-        members = signal.shape[1]
-        others = np.where(np.eye(members, dtype=bool), -np.inf, signal)
-        beaten = others.argsort(axis=2).argsort(axis=2) - 1  # own is lowest, so each count is of others only
-        scores = np.where(np.eye(members, dtype=bool), 0, beaten).sum(axis=1).astype(np.float64)
-    return (scores + 1e-9 * tie).argmax(axis=1)
 
 
 def expected_r(world: World, books: Books, gain: Array) -> Array:

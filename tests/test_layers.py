@@ -27,7 +27,7 @@ LAYERS = (
     (
         *("records", "room", "brief", "proposing", "voting", "running", "settling"),
         *("assembly", "baseline", "live", "audit", "calls", "spend", "learned", "closing", "stops"),
-        *("simulate", "simulate_night", "simulate_world"),
+        *("simulate", "simulate_night", "simulate_picks", "simulate_table", "simulate_world"),
         *("deliberation", "experiment", "session", "plan", "replay", "resume", "exam", "importing"),
     ),
     ("views",),

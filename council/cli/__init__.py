@@ -26,6 +26,7 @@ COMMANDS = {
     "confirm": "Measure baseline and best side by side on data nobody has seen.",
     "compare": "Compare two members round by round, or two sessions by name.",
     "replay": "Count the past under another rule.",
+    "simulate": "Play the mechanism through nights in a world whose truth is known.",
     "import": "Make a results.tsv of autoresearch a read-only session.",
     "exam": "Let members forecast past experiments, blind.",
     "search": "Find words in everything that members wrote.",

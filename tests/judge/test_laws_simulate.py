@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import ModuleType
 
 import numpy as np
 import pytest
 
-from council import simulate
-from council.judge import book, borda, closing, forecast
+from council import simulate, simulate_table
+from council.judge import book, borda, closing, forecast, schulze
 from council.judge.forecast import Forecast
 from council.judge.reputation import judges, proposers
 from council.simulate import Figure
-from council.simulate_night import Books, Nights, choose, expected_r, play
+from council.simulate_night import Books, Nights, expected_r, play
+from council.simulate_picks import choose
 from council.simulate_world import DEFAULT, WORLDS, Draws, World, draw, forecasts, gains, phi
 from council.types import Ballot, Kind
 
@@ -77,18 +79,20 @@ def test_a_simulated_closing_is_the_pure_one() -> None:
         assert bool(nights.confirmed[at]) == (found.confirmed and not nights.baseline[at])
 
 
-def test_the_simulated_borda_is_the_pure_one() -> None:
+@pytest.mark.parametrize("rule", [borda, schulze], ids=["borda", "schulze"])
+def test_a_simulated_rule_is_the_pure_one(rule: ModuleType) -> None:
     rng = np.random.default_rng(5)
-    signal, tie = rng.standard_normal((20, 5, 5)), rng.random((20, 5))
-    picked = choose("borda", np.zeros((20, 5)), signal, tie)
-    for at in range(20):
+    signal, tie = rng.standard_normal((200, 5, 5)), rng.random((200, 5))
+    picked = choose(rule.__name__.rpartition(".")[2], np.zeros((200, 5)), signal, tie)
+    for at in range(200):
         slates = {j: {n: p for p, n in enumerate(NAMES) if p != i} for i, j in enumerate(NAMES)}
         ballots = {}
         for i, j in enumerate(NAMES):
             ranking = sorted(slates[j], key=lambda label: -signal[at, i, slates[j][label]])  # noqa: B023
             ballots[j] = Ballot(tuple(ranking), {})
-        scores = borda.tally(slates, ballots)
+        scores = rule.tally(slates, ballots)
         assert scores[int(picked[at])] == pytest.approx(max(scores.values()))
+        assert scores[int(picked[at])] > min(scores.values()) or len(set(scores.values())) == 1
 
 
 def test_the_foil_books_what_it_measured_and_never_goes_back() -> None:
@@ -189,10 +193,24 @@ def test_figures_have_the_intervals_they_claim() -> None:
 def test_a_small_run_tells_every_world_in_both_tables() -> None:
     small = [replace(w, rounds=5) for w in (WORLDS[0], WORLDS[8])]
     heard: list[str] = []
-    found = simulate.reports(small, nights=20, say=heard.append)
-    text = simulate.table(found)
+    found = simulate.reports([(world, 20) for world in small], say=heard.append)
+    text = simulate_table.table(found)
     assert heard == ["default", "null"] and [text.count(f"\n{name} ") for name in heard] == [2, 2]
-    assert found[1].nights == 20 * simulate.BARREN_NIGHTS and found[1].design.value == 0
+    assert found[1].nights == 20 and found[1].design.value == 0
+
+
+def test_the_benchmark_plays_more_nights_where_they_are_short_or_barren() -> None:
+    nights = {world.name: count for world, count in simulate.plan(100)}
+    assert set(nights) == {world.name for world in WORLDS}
+    assert (nights["default"], nights["null"], nights["g5 T10"], nights["g5 T30"]) == (100, 200, 2000, 1000)
+
+
+def test_ways_to_pick_are_compared_night_by_night() -> None:
+    found = simulate.picks(SHORT, nights=50, ways=("schulze", "random"))
+    assert list(found.gains) == ["schulze", "random"] and list(found.ahead) == ["schulze − random"]
+    gap = found.ahead["schulze − random"]
+    assert gap.value == pytest.approx(found.gains["schulze"].value - found.gains["random"].value)
+    assert 0 < gap.low < gap.value
 
 
 def test_the_design_beats_the_foil_where_edits_help_and_judges_see() -> None:
