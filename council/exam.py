@@ -4,8 +4,12 @@ An item is one settled experiment: its diff on the code it changed, and the brie
 came later and does not say who wrote what. Each candidate gets them one at a time in an order of its own, through the
 `rank` every member has, on a slate with that one entry. What it authored itself is left out. AUC is the chance that an
 edit that measured below the book got a higher forecast than one that did not; its 90 % interval is Newcombe's
-(Statistics in Medicine 25, 2006, method 5), which also holds where nothing was confused. How to extend: another figure
-of the answers is a field of Mark.
+(Statistics in Medicine 25, 2006, method 5), which also holds where nothing was confused.
+
+The base rate that a brief tells rises after every hit, so it is lower before hits than before misses even where
+outcomes are exchangeable: whoever forecasts it gets an AUC below one half without any fault, about .4 after sixty
+experiments. So the base rate alone sits the same exam, and a member is told from chance only where its interval lies
+beyond both one half and that. How to extend: another figure of the answers is a field of Mark.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from council.members.provider import Reply
 
 LABEL = "A"
+REFERENCE = "base rate alone"
 ITEMS = """
 SELECT v.round, v.number, v.delta, p.title, p.hypothesis, p.family, p.diff, p.member
 FROM verdicts v JOIN experiments e ON e.session = v.session AND e.number = v.number
@@ -50,20 +55,23 @@ class Item:
 
 @dataclass(frozen=True)
 class Mark:
-    """One candidate. `at_chance`: the interval of its AUC includes one half, or nothing could be computed."""
+    """One candidate. `base_auc` is what the base rate known at the time got on the questions that it answered."""
 
     member: str
     asked: int
     answered: int
     auc: Interval | None
+    base_auc: float | None
     calibration: Calibration | None
     cost_usd: float
     stopped: str = ""
 
     @property
     def at_chance(self) -> bool:
-        """Whether it cannot be told from guessing."""
-        return self.auc is None or self.auc.low <= 0.5 <= self.auc.high
+        """Whether it cannot be told from guessing: the interval reaches one half, the base rate's AUC, or between."""
+        if self.auc is None or self.base_auc is None:
+            return True
+        return self.auc.low <= max(0.5, self.base_auc) and self.auc.high >= min(0.5, self.base_auc)
 
 
 @dataclass
@@ -139,7 +147,14 @@ async def sit(member: Member, questions: Sequence[Item], seed: str, said: Callab
 def mark(member: str, asked: int, answers: Sequence[tuple[float, int, float]], cost: float, stopped: str = "") -> Mark:
     """What (forecast, outcome, base rate at that time) say of a candidate."""
     auc = area([p for p, y, _ in answers if y], [p for p, y, _ in answers if not y])
-    return Mark(member, asked, len(answers), auc, calibration(answers), cost, stopped)
+    base = area([b for _, y, b in answers if y], [b for _, y, b in answers if not y])
+    return Mark(member, asked, len(answers), auc, base.value if base else None, calibration(answers), cost, stopped)
+
+
+def reference(questions: Sequence[Item]) -> Mark:
+    """What forecasting the base rate known at the time gets on all questions: no skill at all."""
+    told = [(q.brief.base_rate, int(q.hit), q.brief.base_rate) for q in questions]
+    return mark(REFERENCE, len(questions), told, 0.0)
 
 
 def area(hits: Sequence[float], misses: Sequence[float]) -> Interval | None:

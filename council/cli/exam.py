@@ -38,8 +38,9 @@ def command(
 
     In an order drawn by lot the members of council.yaml, or those named, see an edit and what was known when it was
     proposed, never its author or its outcome, and say how likely it measured below the booked best. AUC is the chance
-    that they put a good edit above a bad one; a member whose 90 % interval includes one half is at chance. Over all
-    sessions that compare with the last one, or over one --session. Calls are paid for and not recorded.
+    that they put a good edit above a bad one; a member whose 90 % interval includes one half, or what the base rate
+    alone gets, is at chance. Over all sessions that compare with the last one, or over one --session. Calls are paid
+    for and not recorded.
 
     \b
     Example:
@@ -59,7 +60,8 @@ def command(
     with reading(ctx) as store:
         questions, seed = _questions(ctx, store, session, most)
     marks = exam.examine(chosen, questions, seed, lambda text: None, max_usd)
-    show_json(_json(marks, len(questions))) if as_json else show(_lines(marks, questions, absent))
+    base = exam.reference(questions)
+    show_json(_json(marks, base, len(questions))) if as_json else show(_lines(marks, base, questions, absent))
 
 
 def _questions(ctx: click.Context, store: Store, session: str | None, most: int) -> tuple[list[Item], str]:
@@ -89,29 +91,38 @@ def _questions(ctx: click.Context, store: Store, session: str | None, most: int)
     return (random.Random(seed).sample(found, most) if len(found) > most else found), seed
 
 
-def _json(marks: list[Mark], asked: int) -> dict[str, object]:
+def _json(marks: list[Mark], base: Mark, asked: int) -> dict[str, object]:
     from dataclasses import asdict
 
-    return {"experiments": asked, "members": [{**asdict(m), "at_chance": m.at_chance} for m in marks]}
+    members = [{**asdict(m), "at_chance": m.at_chance} for m in marks]
+    return {"experiments": asked, "base_rate": asdict(base), "members": members}
 
 
-def _lines(marks: list[Mark], questions: list[Item], absent: dict[str, str]) -> list[str]:
+def _row(mark: Mark, word: str) -> tuple[str, ...]:
+    from council.views.words import NONE, clean, count, money, number
+
+    auc = NONE if mark.auc is None else f"{mark.auc.value:.2f} ({mark.auc.low:.2f} to {mark.auc.high:.2f})"
+    came = mark.calibration
+    brier = (number(came.brier, 3), number(came.base, 3)) if came else (NONE, NONE)
+    answered = f"{count(mark.answered)}/{count(mark.asked)}"
+    return (clean(mark.member, 24), answered, auc, word, *brier, money(mark.cost_usd))
+
+
+def _lines(marks: list[Mark], base: Mark, questions: list[Item], absent: dict[str, str]) -> list[str]:
     from council.ui.text import table, wrap
-    from council.views.words import NONE, clean, count, money, number, plural
+    from council.views.words import clean, plural
 
-    rows = []
-    for mark in marks:
-        auc = NONE if mark.auc is None else f"{mark.auc.value:.2f} ({mark.auc.low:.2f} to {mark.auc.high:.2f})"
-        came = mark.calibration
-        brier = (number(came.brier, 3), number(came.base, 3)) if came else (NONE, NONE)
-        word = "at chance" if mark.auc is None or mark.at_chance else "above" if mark.auc.low > 0.5 else "below"
-        name = clean(mark.member, 24)
-        rows.append((name, f"{count(mark.answered)}/{count(mark.asked)}", auc, word, *brier, money(mark.cost_usd)))
+    rows = [
+        _row(m, "at chance" if m.auc is None or m.at_chance else "above" if m.auc.value > 0.5 else "below")
+        for m in marks
+    ]
+    rows.append(_row(base, "no skill"))
     hits = sum(q.hit for q in questions)
     notes = [
         "How to read it: AUC is the chance that a good edit got a higher forecast than a bad one, with its 90 % "
-        "interval; at chance: the interval includes one half. Brier below base: the forecasts may be taken at their "
-        "word. A member's own edits are not asked about.",
+        "interval; at chance: the interval reaches one half, or what the base rate known at the time gets, which is "
+        "below one half on most nights without any fault. Brier below base: the forecasts may be taken at their word. "
+        "A member's own edits are not asked about.",
         *(f"{clean(m.member, 40)} stopped: {clean(m.stopped, 200)}." for m in marks if m.stopped),
         *(f"Absent: {clean(name, 40)} ({clean(why, 80)})." for name, why in absent.items()),
     ]

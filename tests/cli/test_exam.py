@@ -66,6 +66,48 @@ def test_who_is_always_wrong_is_not_called_at_chance():
     assert mark.auc.value == 0 and mark.auc.high < 0.5 and not mark.at_chance
 
 
+def exchangeable(rng, n, share=0.35):
+    """A night whose outcomes say nothing of each other; each brief tells the base rate of what came before."""
+    found, hits = [], 0
+    for number in range(n):
+        brief = replace(BRIEF, hits=hits, settled=number)
+        found.append(replace(question(number, rng.random() < share), brief=brief))
+        hits += found[-1].hit
+    return found
+
+
+def by_base_rate(questions, noise=0.0, sight=0.0, seed=0):
+    """The mark of a candidate that forecasts the base rate, with noise, and with some sight of the outcome."""
+    rng = random.Random(seed)
+    rates = [q.brief.base_rate + rng.gauss(0, noise) + sight * q.hit for q in questions]
+    return exam.mark(
+        "m", len(questions), [(p, int(q.hit), q.brief.base_rate) for p, q in zip(rates, questions, strict=True)], 0.0
+    )
+
+
+@pytest.mark.parametrize("noise", (0.0, 0.03))
+def test_who_forecasts_the_base_rate_is_at_chance_though_its_area_is_below_one_half(noise):
+    rng = random.Random(11)
+    marks = [by_base_rate(exchangeable(rng, 60), noise, seed=n) for n in range(200)]
+    areas = [m.auc.value for m in marks]
+    assert sum(areas) / len(areas) < 0.47, "the base rate is lower before a hit than before a miss"
+    assert sum(m.auc.high < 0.5 for m in marks) > 0.12 * len(marks), "one half alone would call so many worse"
+    assert sum(not m.at_chance for m in marks) <= 0.06 * len(marks)
+
+
+def test_who_sees_something_beside_the_base_rate_is_told_from_chance():
+    rng = random.Random(12)
+    marks = [by_base_rate(exchangeable(rng, 60), 0.03, sight=0.06, seed=n) for n in range(50)]
+    assert sum(m.auc.low > 0.5 and not m.at_chance for m in marks) >= 40
+
+
+def test_the_base_rate_alone_sits_the_same_exam():
+    questions = exchangeable(random.Random(13), 60)
+    assert exam.reference(questions).auc == by_base_rate(questions).auc
+    mark = by_base_rate(questions, 0.03)
+    assert mark.base_auc == exam.reference(questions).auc.value != mark.auc.value
+
+
 def test_the_order_is_drawn_anew_for_each_and_repeats_with_the_seed():
     one, again, other = (Candidate(n, lambda title: 0.5) for n in ("ann", "ann", "bob"))
     for member in (one, again, other):
@@ -109,8 +151,9 @@ def test_one_outcome_alone_has_no_area():
 
 
 def test_built_in_members_can_sit():
-    mark = sit(RandomMember("random"), QUESTIONS)
-    assert mark.answered == 30 and mark.at_chance
+    night = exchangeable(random.Random(14), 60)
+    mark = sit(RandomMember("random"), night)
+    assert mark.answered == 60 and mark.at_chance and mark.auc == exam.reference(night).auc
 
 
 def asked_of(folder):
@@ -135,8 +178,10 @@ def test_the_command_prints_auc_with_its_interval_and_json(tmp_path, council):
     folder = made(tmp_path)
     told = council(folder, "exam", "--session", "night")
     assert told.exit_code == 0 and "at chance" in told.stdout and "AUC" in told.stdout
+    assert "base rate alone" in told.stdout
     found = json.loads(council(folder, "exam", "ann", "--json").stdout)
     assert [m["member"] for m in found["members"]] == ["ann"] and found["members"][0]["answered"] > 0
+    assert found["base_rate"]["answered"] == found["experiments"]
 
 
 def test_somebody_who_is_not_here_is_named(tmp_path, council):
