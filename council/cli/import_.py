@@ -41,7 +41,7 @@ def command(ctx: click.Context, file: str, session: str | None, noise: float | N
 
     path = Path(file)
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_bytes().decode("utf-8", "replace")
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
     name = session or "import-" + re.sub(r"[^A-Za-z0-9._-]", "-", path.stem)[:50]
@@ -100,7 +100,7 @@ def _told(name: str, lines: int, faults: int, said: Noise, gains: list[Gain]) ->
         *table(head, rows, right=(1, 2, 3), flex=5),
         *([f"and {len(gains) - SHOWN} more"] if len(gains) > SHOWN else []),
         "",
-        *wrap(f"{verdict if said.sigma else ''} Look at it: council status; council serve.".strip()),
+        *wrap(f"{verdict if said.sigma else ''} Look at it: council status --session {name}; council serve.".strip()),
     ]
 
 

@@ -84,7 +84,7 @@ def _best(watch: Watch, columns: int) -> list[Text]:
     if book is None:
         return [Text("the baseline is being measured", "dim")]
     best = Text.assemble((bpb(book.best), "bold green" if book.gain > 0 else "bold"), f" ± {bpb(book.best_sd)} BPB")
-    gain = Text(f"Δ {delta(book.gain)} ({sigmas(book.gain / book.sigma)})")
+    gain = Text(f"Δ {delta(book.gain)} ({sigmas(book.sigmas)})")
     if book.is_baseline:
         gain = Text("still the baseline")
     else:

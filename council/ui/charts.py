@@ -33,7 +33,8 @@ SHAPES = {
 """How each kind of experiment is drawn, in the order of the legend."""
 
 HEADROOM = 5.0
-"""Runs measured more than so many σ above the booked range are drawn at the upper edge."""
+"""Runs measured more than so many σ above the booked range are drawn at the upper edge; where nobody knows σ, more than
+the booked range itself."""
 
 
 def staircase(found: Staircase, link: Link | None = None, width: int = 820, height: int = 300) -> str:
@@ -187,8 +188,9 @@ def _steps(found: Staircase, last: int) -> list[dict[str, float]]:
     """The book after each experiment, carried on to the last one; of several at one experiment the last counts."""
     by_number = {booking.number: booking for booking in found.bookings}
     rows = [
-        {"n": b.number, "y": b.best, "low": b.best - b.best_sd, "high": b.best + b.best_sd, "base": b.baseline}
+        {"n": b.number, "y": b.best, "low": b.best - sd, "high": b.best + sd, "base": b.baseline}
         for b in by_number.values()
+        for sd in (b.best_sd or 0.0,)
     ]
     return [*rows, {**rows[-1], "n": last + 0.5}] if rows else rows
 
@@ -198,10 +200,11 @@ def _range(found: Staircase) -> tuple[float, float]:
     values = [run.bpb for run in found.runs if run.bpb is not None]
     if not found.bookings:
         return (min(values) - 0.01, max(values) + 0.01) if values else (0.0, 1.0)
-    sigma = found.bookings[-1].sigma
-    top = max(max(b.best + b.best_sd, b.baseline + sigma) for b in found.bookings)
-    high = max([top, *(v for v in values if v <= top + HEADROOM * sigma)]) + sigma
-    low = min([*(b.best - b.best_sd for b in found.bookings), *values]) - sigma
+    booked = [b.best for b in found.bookings]
+    unit = found.bookings[-1].sigma or (max(booked) - min(booked)) / HEADROOM or 0.01
+    top = max(max(b.best + (b.best_sd or 0.0), b.baseline + unit) for b in found.bookings)
+    high = max([top, *(v for v in values if v <= top + HEADROOM * unit)]) + unit
+    low = min([*(b.best - (b.best_sd or 0.0) for b in found.bookings), *values]) - unit
     return low, high
 
 

@@ -35,6 +35,13 @@ class Line:
     sigma: float | None
     cost_usd: float
 
+    @property
+    def sigmas(self) -> float | None:
+        """How far the best is booked below the baseline, in units of the noise."""
+        if self.best is None or self.baseline is None or self.sigma is None:
+            return None
+        return (self.baseline - self.best) / self.sigma
+
 
 @dataclass(frozen=True)
 class Side:
@@ -62,7 +69,7 @@ _LIST = (
     "(SELECT reason FROM session_ends x WHERE x.session = s.id ORDER BY x.id DESC LIMIT 1) AS ended, "
     "(SELECT count(*) FROM rounds r WHERE r.session = s.id) AS rounds, "
     "(SELECT count(*) FROM verdicts v WHERE v.session = s.id AND v.kind = 'keep') AS kept, "
-    "b.b AS best, b.b_base AS baseline, b.sigma, "
+    "b.b AS best, b.b_base AS baseline, nullif(b.sigma, 0) AS sigma, "
     f"(SELECT total({costs.SPENT}) FROM calls c LEFT JOIN replies r ON r.call = c.id WHERE c.session = s.id) "
     "AS cost_usd FROM sessions s LEFT JOIN books b ON b.id = (SELECT max(id) FROM books WHERE session = s.id) "
     "ORDER BY s.id DESC LIMIT ?"

@@ -141,7 +141,7 @@ def _came_out(found: Status) -> str:
         undone = len(found.kept)
         why = f"; {plural(undone, 'kept edit')} did not hold when measured again" if undone else ""
         return f"Nothing is booked below the baseline of {bpb(book.baseline)} ± {bpb(book.baseline_sd)} BPB{why}."
-    gain = f"{book.gain:.5f} BPB ({book.gain / book.sigma:.1f} σ)"
+    gain = f"{book.gain:.5f} BPB" + ("" if book.sigmas is None else f" ({book.sigmas:.1f} σ)")
     sure = sentences.confirmation(book)
     if not book.pairs:
         sure += ": no fresh pairs of runs have tested it"

@@ -37,10 +37,8 @@ def verdict(round_: Round) -> str:
 
 
 def _keep(round_: Round) -> str:
-    return (
-        f"was kept: measured {bpb(round_.bpb)}, {_apart(round_)} below the booked best; believed with "
-        f"{probability(round_.belief)} to be a real gain, unconfirmed."
-    )
+    belief = "" if round_.belief is None else f"believed with {probability(round_.belief)} to be a real gain, "
+    return f"was kept: measured {bpb(round_.bpb)}, {_apart(round_)} below the booked best; {belief}unconfirmed."
 
 
 def _discard(round_: Round) -> str:
@@ -51,9 +49,9 @@ def _discard(round_: Round) -> str:
 
 
 def _apart(round_: Round) -> str:
-    if round_.delta is None or round_.sigmas is None:
+    if round_.delta is None:
         return "an unknown distance"
-    return f"{abs(round_.delta):.5f} ({abs(round_.sigmas):.1f} σ)"
+    return f"{abs(round_.delta):.5f}" + ("" if round_.sigmas is None else f" ({abs(round_.sigmas):.1f} σ)")
 
 
 _DECIDED = {

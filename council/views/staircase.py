@@ -39,9 +39,9 @@ class Booking:
     round: int
     cause: str
     best: float
-    best_sd: float
+    best_sd: float | None
     baseline: float
-    sigma: float
+    sigma: float | None
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,9 @@ def read(store: Store, name: str | None = None) -> Staircase:
                 round=row["round"],
                 cause=row["cause"],
                 best=row["b"],
-                best_sd=math.sqrt(row["v"]),
+                best_sd=sessions.known(math.sqrt(row["v"])),
                 baseline=row["b_base"],
-                sigma=row["sigma"],
+                sigma=sessions.known(row["sigma"]),
             )
             for row in store.query(_BOOKS, session["id"])
         ),

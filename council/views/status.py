@@ -21,20 +21,27 @@ if TYPE_CHECKING:
 class Booked:
     """What is believed of the incumbent and of the baseline, with standard deviations; `sigma` is the noise of a run.
 
+    All three are None in an imported log that does not say what its noise was.
+
     `gain` is baseline minus best. `confirmed` is the gain that fresh pairs confirmed, None while there is none, and
     `pairs` how many pairs have tested this very code.
     """
 
     commit: str
     best: float
-    best_sd: float
+    best_sd: float | None
     baseline: float
-    baseline_sd: float
-    sigma: float
+    baseline_sd: float | None
+    sigma: float | None
     gain: float
     is_baseline: bool
     confirmed: float | None
     pairs: int = 0
+
+    @property
+    def sigmas(self) -> float | None:
+        """The gain in units of the noise."""
+        return None if self.sigma is None else self.gain / self.sigma
 
 
 @dataclass(frozen=True)
@@ -145,10 +152,10 @@ def booked(store: Store, session: int) -> Booked | None:
     return Booked(
         commit=row["commit"],
         best=row["b"],
-        best_sd=math.sqrt(row["v"]),
+        best_sd=sessions.known(math.sqrt(row["v"])),
         baseline=row["b_base"],
-        baseline_sd=math.sqrt(row["v_base"]),
-        sigma=row["sigma"],
+        baseline_sd=sessions.known(math.sqrt(row["v_base"])),
+        sigma=sessions.known(row["sigma"]),
         gain=row["b_base"] - row["b"],
         is_baseline=row["commit"] == baseline,
         confirmed=closing["gain"] if closing and closing["confirmed"] else None,
@@ -167,7 +174,7 @@ def _began_after(store: Store, session: int, at: float, last: int | None) -> boo
 
 
 def _counts(store: Store, session: int) -> dict[str, int]:
-    sql = "SELECT kind, count(*) AS n FROM verdicts WHERE session = ? AND (settles = 1 OR kind = 'void') GROUP BY kind"
+    sql = f"SELECT kind, count(*) AS n FROM verdicts WHERE session = ? AND {sessions.DECIDED} GROUP BY kind"
     return {row["kind"]: row["n"] for row in store.query(sql, session)}
 
 

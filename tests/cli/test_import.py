@@ -12,6 +12,7 @@ from council import importing
 from council.audit import audit
 from council.repo import Repo
 from council.store import Store
+from tests.test_audit_night import night as made
 
 HEAD = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\n"
 LOG = (
@@ -87,6 +88,49 @@ MALFORMED = [
 def test_a_malformed_line_is_reported_by_its_number_and_left_out(line, said):
     lines, ((number, fault),) = importing.parse(LOG + "\n" + line + "\nffff\t0.9\t1\tkeep\tlast\n")
     assert number == 8 and said in fault and [one.commit for one in lines][-1] == "ffff" and len(lines) == 6
+
+
+@pytest.mark.parametrize("sign", ("\x0c", "\u2028", "\x85", "\r", "\0"), ids=ascii)
+def test_no_sign_inside_a_description_ends_a_line(sign):
+    lines, faults = importing.parse(LOG.replace("GeLU", f"Ge{sign}LU") + "nonsense\n")
+    assert [one.number for one in lines] == [2, 3, 4, 5, 6] and [number for number, _ in faults] == [7]
+    assert lines[2].description == f"switch to Ge{sign}LU"
+
+
+def test_a_log_with_carriage_returns_is_read_as_one_without(empty, council):
+    plain = council(empty, "import", write(empty, LOG), "--json", "--session", "plain")
+    (empty / "results.tsv").write_bytes(LOG.replace("\n", "\r\n").encode())
+    found = council(empty, "import", str(empty / "results.tsv"), "--json", "--session", "plain-2")
+    assert json.loads(found.stdout)["gains"] == json.loads(plain.stdout)["gains"] and found.exit_code == 0
+
+
+FACES = (("status",), ("show", "best"), ("report", "-o", "-"), ("report", "--format", "md", "-o", "-"))
+
+
+@pytest.mark.parametrize("face", FACES, ids=lambda face: " ".join(face))
+def test_noise_that_nobody_knows_is_not_told_as_none(empty, council, face):
+    council(empty, "import", write(empty, LOG))
+    told = council(empty, *face)
+    assert told.exit_code == 0 and "0.99290" in told.stdout
+    assert "± 0.00000" not in told.stdout and "σ 0.00000" not in told.stdout
+
+
+def test_status_of_an_import_counts_every_verdict_and_knows_no_noise(empty, council):
+    council(empty, "import", write(empty, LOG))
+    found = json.loads(council(empty, "status", "--json").stdout)
+    assert found["booked"]["sigma"] is None and found["booked"]["best_sd"] is None
+    assert found["verdicts"] == {"keep": 2, "discard": 1, "crash": 1} and found["rounds_done"] == 4
+    assert "Noise σ –" in council(empty, "status").stdout
+
+
+def test_an_import_is_not_the_last_session_where_another_has_run(tmp_path, council):
+    folder = made(tmp_path)
+    assert council(folder, "import", write(folder, LOG)).exit_code == 0
+    for command in (("status",), ("leaderboard",), ("exam", "ann")):
+        told = council(folder, *command)
+        assert told.exit_code == 0 and "autoresearch" not in told.stdout and "import" not in told.stdout, command
+    assert council(folder, "compare", "ann", "bob").exit_code == 0
+    assert "import-results" in council(folder, "status", "--session", "import-results").stdout
 
 
 def test_commits_that_ran_twice_say_what_noise_is():

@@ -13,11 +13,14 @@ from urllib.parse import urlsplit
 import pytest
 from click.testing import CliRunner
 
+from council import importing
 from council.cli import cli
 from council.errors import UsageError
+from council.store import Store
 from council.web.guard import OURS, THEIRS, Guard
 from council.web.routes import PAGES
 from council.web.server import listen
+from tests.web.conftest import lab, serve
 
 
 def ask(served, path, method="GET", **headers):
@@ -102,6 +105,20 @@ ADDRESSES = {
 def test_every_page_is_also_json(plain, name):
     status, headers, body = ask(plain, ADDRESSES.get(name, f"/{name}.json"))
     assert status == 200 and headers["content-type"].startswith("application/json") and json.loads(body)
+
+
+def test_pages_of_a_log_whose_noise_nobody_knows_say_so(tmp_path):
+    home = lab(tmp_path)
+    lines, _ = importing.parse("a1b2\t0.9979\t1\tkeep\tbase\nb2c3\t0.9932\t1\tkeep\tfaster\n")
+    store = Store(home / "council.db")
+    importing.session_of(store, "theirs", "results.tsv", "", lines, importing.noise(lines))
+    store.close()
+    served = serve(home)
+    where = next(served)
+    for path in ("/", "/sessions", "/compare?a=theirs&b=theirs", "/round/1", "/rounds"):
+        status, _, body = ask(where, path)
+        assert status == 200 and "0.99320" in body and "0.00000" not in body, path
+    next(served, None)
 
 
 def test_the_json_of_a_round_is_that_of_the_command_line(plain):
