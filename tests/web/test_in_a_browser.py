@@ -98,13 +98,38 @@ def test_the_keyboard_reaches_the_content_and_the_navigation(page, plain):
     page.wait_for_url("**/rounds*")
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/rounds", "/round/4", "/members", "/member?name=opus", "/compare", "/search?q=a"]
+PHONE = {"width": 360, "height": 740}
+ON_A_PHONE = (
+    *("/", "/rounds", "/round/1", "/round/4", "/members", "/member?name=opus", "/sessions", "/compare"),
+    *("/search?q=curvature", "/call?id=3"),
 )
-def test_no_page_is_wider_than_a_phone(page, plain, path):
-    page.set_viewport_size({"width": 360, "height": 740})
+
+
+@pytest.mark.parametrize("path", ON_A_PHONE)
+def test_no_page_is_wider_than_a_phone(page, plain, hostile, path):
+    page.set_viewport_size(PHONE)
+    for served in (plain, hostile):
+        page.goto(served.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_no_figure_runs_into_another_on_a_phone(page, plain):
+    page.set_viewport_size(PHONE)
+    page.goto(plain.url + "/")
+    page.evaluate("""document.querySelectorAll('.figure small').forEach(s => {
+        s.textContent = '1,234 calls, $10.10 set aside for calls without a reply'})""")
+    over = """[...document.querySelectorAll('.figure')].filter(
+        f => f.querySelector('small')?.getBoundingClientRect().right > f.getBoundingClientRect().right + 1).length"""
+    assert page.locator(".figure small").count() > 3 and page.evaluate(over) == 0
+
+
+@pytest.mark.parametrize("path", ["/members", "/rounds"])
+def test_on_a_phone_the_first_column_stays_while_a_table_scrolls(page, plain, path):
+    page.set_viewport_size(PHONE)
     page.goto(plain.url + path)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.evaluate("document.querySelector('.scroll').scrollLeft = 300")
+    assert page.evaluate("document.querySelector('.scroll').scrollLeft") > 100
+    assert page.locator(".scroll tbody th").first.bounding_box()["x"] >= 0
 
 
 def test_dark_and_light_differ_and_both_can_be_read(page, plain):
