@@ -79,15 +79,64 @@ def test_a_commit_whose_object_is_gone_is_found(tmp_path):
     assert any(p.kind == "commit" and p.where == "night x4" and "does not exist" in p.what for p in problems), problems
 
 
-def test_a_removed_trigger_is_found(tmp_path):
+NO_UPDATE = "CREATE TRIGGER verdicts_no_update BEFORE UPDATE ON verdicts"
+SCHEMA = [
+    ("a trigger gone", "DROP TRIGGER ledger_no_delete", "ledger", "missing"),
+    (
+        "a condition that never holds",
+        f"DROP TRIGGER verdicts_no_update; {NO_UPDATE} WHEN 0 BEGIN SELECT RAISE(ABORT, ''); END",
+        "verdicts",
+        "not as the council makes it",
+    ),
+    (
+        "the same on lines of its own",
+        f"DROP TRIGGER verdicts_no_update; {NO_UPDATE}\nWHEN\n0 BEGIN SELECT RAISE(ABORT, ''); END",
+        "verdicts",
+        "not as the council makes it",
+    ),
+    (
+        "a refusal of no row",
+        f"DROP TRIGGER verdicts_no_update; {NO_UPDATE} BEGIN SELECT RAISE(ABORT, '') WHERE 0; END",
+        "verdicts",
+        "not as the council makes it",
+    ),
+    (
+        "a trigger that swallows rows",
+        "CREATE TRIGGER quiet BEFORE INSERT ON replies BEGIN SELECT RAISE(IGNORE); END",
+        "replies",
+        "trigger quiet",
+    ),
+    ("a table", "CREATE TABLE notes (text)", "notes", "table notes"),
+    ("a view", "CREATE VIEW verdicts_seen AS SELECT 1", "verdicts_seen", "view verdicts_seen"),
+    ("a unique key gone", "DROP INDEX idx_ballots_session_round_judge", "ballots", "missing"),
+    (
+        "a trigger in SQLite's name",
+        "CREATE TRIGGER quiet BEFORE INSERT ON replies BEGIN SELECT RAISE(IGNORE); END; PRAGMA writable_schema=ON; "
+        "UPDATE sqlite_master SET name = 'sqlite_quiet', sql = replace(sql, 'quiet', 'sqlite_quiet') "
+        "WHERE name = 'quiet'",
+        "replies",
+        "trigger sqlite_quiet",
+    ),
+]
+
+
+@pytest.mark.parametrize(("script", "where", "what"), [c[1:] for c in SCHEMA], ids=[c[0] for c in SCHEMA])
+def test_a_database_that_is_made_of_anything_else_is_found(tmp_path, script, where, what):
     folder = night(tmp_path)
     db = sqlite3.connect(folder / ".council/council.db")
-    db.execute("DROP TRIGGER verdicts_no_update")
-    db.execute("CREATE TRIGGER verdicts_no_update BEFORE UPDATE ON verdicts WHEN 0 BEGIN SELECT RAISE(ABORT, ''); END")
-    db.execute("DROP TRIGGER ledger_no_delete")
-    db.commit()
+    db.executescript(script)
     db.close()
-    assert [(p.kind, p.where) for p in audited(folder).problems] == [("schema", "verdicts"), ("schema", "ledger")]
+    (problem,) = audited(folder).problems
+    assert (problem.kind, problem.where) == ("schema", where) and what in problem.what
+
+
+def test_what_sqlite_and_an_index_of_ones_own_add_is_no_finding(tmp_path):
+    folder = night(tmp_path)
+    db = sqlite3.connect(folder / ".council/council.db")
+    db.executescript("CREATE INDEX mine ON verdicts (kind); ANALYZE")
+    assert db.execute("SELECT count(*) FROM sqlite_stat1").fetchone()[0]
+    db.close()
+    assert audited(folder).problems == ()
 
 
 def relax(db: sqlite3.Connection) -> None:

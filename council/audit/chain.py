@@ -1,7 +1,7 @@
 """The ledger and the rows: every line follows the one before, every row has its line and is as it was recorded.
 
-Also what SQLite itself can say: pages and indexes, foreign keys, and the triggers that refuse changes. Since this is
-where every row is read, the texts are looked through for secrets here.
+Also what SQLite itself can say: pages and indexes, foreign keys, and what the database is made of. Since this is where
+every row is read, the texts are looked through for secrets here.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from council.audit import schema
 from council.audit.findings import Findings
 from council.audit.secrets import Secrets
 from council.store import GENESIS, TABLES, Row, Store, digest
@@ -21,10 +22,11 @@ NUMBERED = ("measurements", "logs", "verdicts", "books", "settlements", "reputat
 
 @dataclass
 class Ledger:
-    """The lines by number, and which line is of which row."""
+    """The lines by number, which line is of which row, and the last line that a commit vouches for."""
 
     hashes: dict[int, str] = field(default_factory=dict)
     rows: dict[str, dict[int, tuple[int, str]]] = field(default_factory=dict)
+    anchored: int = 0
 
     def line_of(self, tbl: str, row_id: int) -> int:
         """The number of a row's line; 0 if it has none."""
@@ -38,7 +40,7 @@ def check(store: Store, found: Findings) -> Ledger:
         for row in store.query("PRAGMA integrity_check(20)"):
             found.unless(row["integrity_check"] == "ok", "database", str(store.path.name), row["integrity_check"])
     with found.reading("schema"):
-        _schema(store, found)
+        schema.check(store, found)
     with found.reading("ledger"):
         _links(store, ledger, found)
     secrets = Secrets(found)
@@ -48,16 +50,6 @@ def check(store: Store, found: Findings) -> Ledger:
     with found.reading("references"):
         _references(store, found)
     return ledger
-
-
-def _schema(store: Store, found: Findings) -> None:
-    rows = store.query("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'")
-    there = {(r["name"], r["tbl_name"]): str(r["sql"]) for r in rows}
-    for tbl in (*TABLES, "ledger"):
-        for action in ("update", "delete"):
-            sql = there.get((f"{tbl}_no_{action}", tbl), "")
-            fine = "RAISE(ABORT" in sql and " WHEN " not in sql.upper() and f"BEFORE {action.upper()} ON" in sql
-            found.unless(fine, "schema", tbl, f"the trigger that refuses to {action} rows is missing or changed")
 
 
 def _links(store: Store, ledger: Ledger, found: Findings) -> None:

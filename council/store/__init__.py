@@ -2,6 +2,7 @@
 
 from council.store.database import Row, Store, now
 from council.store.ledger import GENESIS, canonical, digest, link
+from council.store.migrations import OBJECTS, statements
 from council.store.schema import TABLES
 
-__all__ = ["GENESIS", "TABLES", "Row", "Store", "canonical", "digest", "link", "now"]
+__all__ = ["GENESIS", "OBJECTS", "TABLES", "Row", "Store", "canonical", "digest", "link", "now", "statements"]

@@ -46,3 +46,21 @@ def first(db: Database) -> None:
 
 
 STEPS: tuple[Callable[[Database], None], ...] = (first,)
+
+
+OBJECTS = (
+    "SELECT type, name, tbl_name, sql FROM sqlite_master "
+    "WHERE NOT (type IN ('table', 'index') AND name LIKE 'sqlite\\_%' ESCAPE '\\')"
+)
+"""What a database is made of, without the tables and indexes that SQLite adds for itself."""
+
+
+def statements() -> dict[tuple[str, str, str], str]:
+    """The SQL of everything that the present version makes, by (type, name, table)."""
+    db = Database(memory=True, execute_plugins=False)
+    try:
+        for step in STEPS:
+            step(db)
+        return {(kind, name, tbl): sql for kind, name, tbl, sql in db.execute(OBJECTS).fetchall()}
+    finally:
+        db.close()
