@@ -194,7 +194,8 @@ class Night:
             if round_ > total:
                 await close_session(room, self.ready.config.judge.closing_pairs)
                 return 0, f"{total} rounds done"
-            await council.ainvoke({"round": round_}, {"recursion_limit": 100})
+            if not runs(room, round_):  # what has run was voted on; a member that is new here comes too late for it
+                await council.ainvoke({"round": round_}, {"recursion_limit": 100})
             if self.room.stopping:
                 return 130, "stopped after the deliberation"
             await experiments.ainvoke({"round": round_}, {"recursion_limit": 100})
@@ -254,13 +255,14 @@ def _confirmed(room: Room) -> Row:
 
 
 def _complete_rounds(room: Room) -> int:
-    """Rounds whose last experiment is measured and judged."""
+    """Rounds whose last experiment is measured, judged and settled."""
     last = room.store.one("rounds", order="round DESC", session=room.sid)
     if last is None:
         return 0
     done = runs(room, last["round"])
     judged = bool(done) and (done[-1]["kind"] is not None or (done[-1]["role"] == "replicate" and done[-1]["status"]))
-    return int(last["round"]) if judged else int(last["round"]) - 1
+    owed = any(r["settles"] and not room.store.one("reputation", session=room.sid, number=r["number"]) for r in done)
+    return int(last["round"]) if judged and not owed else int(last["round"]) - 1
 
 
 @contextmanager

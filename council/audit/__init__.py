@@ -1,9 +1,10 @@
 """The audit: recompute what a database and its repository say, and list everything that does not add up.
 
 Why: a night is worth what it can prove. Nothing here trusts a stored number that can be computed again from another
-row, from the session's seed or from git. `chain` reads the ledger and every row, `commits` and `edits` git, `votes`
-slates to picks, `verdicts` the book, `settled` settlements and reputation, `closings` what may be called a gain,
-`spend` what calls cost. What it cannot find is listed in `docs/audit.md`.
+row, from the session's seed or from git. `schema` reads what the database is made of, `chain` the ledger and every row,
+`order` when each was recorded, `commits` and `edits` git, `votes` slates to picks, `verdicts` the book, `settled`
+settlements and reputation, `closings` what may be called a gain, `spend` what calls cost. What it cannot find is listed
+in `docs/audit.md`.
 How to extend: a function (store, session, findings) in one of the modules, called from `_session`.
 """
 
@@ -14,10 +15,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from council.audit import chain, closings, commits, edits, settled, spend, verdicts, votes
+from council.audit import chain, closings, commits, edits, order, settled, spend, verdicts, votes
 from council.audit.findings import Findings, Problem, Report
 from council.audit.history import Refs
 from council.learned import Learner
+from council.lock import holder
 from council.repo import Repo
 from council.store import Row, Store
 
@@ -46,6 +48,8 @@ def _audit(store: Store, repo: Repo) -> Report:
     found = Findings()
     refs = Refs.of(repo)
     head, sessions, rounds, calls = "", [], 0, 0
+    lock = repo.root / ".council" / "lock"
+    running = holder(lock) is not None
     with store.atomic():
         with found.reading("ledger"):
             head = "{} {}".format(*store.head())
@@ -57,6 +61,10 @@ def _audit(store: Store, repo: Repo) -> Report:
         for session in own:
             _session(store, repo, session, ledger, refs, found)
         commits.strangers(refs, {str(s["name"]) for s in own}, found)
+        running = running or holder(lock) is not None
+        for session in own:
+            if not (running and session is own[-1]):  # it may have begun at this moment
+                order.bare(store, session, ledger, refs, found)
         with found.reading("rounds"):
             rounds = _count(store, "rounds")
         with found.reading("calls"):
@@ -75,6 +83,8 @@ def imported(session: Row) -> bool:
 def _session(store: Store, repo: Repo, session: Row, ledger: chain.Ledger, refs: Refs, found: Findings) -> None:
     with found.reading(f"{session['name']}: commits"):
         commits.check(store, repo, session, ledger, refs, found)
+    with found.reading(f"{session['name']}: order"):
+        order.check(store, session, ledger, found)
     with found.reading(f"{session['name']}: edits"):
         edits.check(store, repo, session, found)
     with found.reading(f"{session['name']}: closings"):

@@ -80,6 +80,7 @@ def _anchored(commit: Commit, where: str, ledger: Ledger, found: Findings) -> in
     elif ledger.hashes[int(number)] != line:
         found.add("trailer", where, f"ledger line {number} is not the one that its commit names: it was written anew")
     else:
+        ledger.anchored = max(ledger.anchored, int(number))
         return int(number)
     return None
 

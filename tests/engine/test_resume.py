@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from council import experiment
 from council.store import GENESIS, digest
 from council.types import Block, Critique, Edit, Proposal, Response
 from tests.engine.faults import Fault, Killed, outcome
@@ -179,3 +180,28 @@ def test_a_night_goes_on_after_a_round_in_which_nobody_forecast(night):
     assert lab.one("verdicts")["settles"] and not lab.rows("forecasts") and not lab.rows("settlements")
     assert lab.run(2, resume="k").exit_code == 0
     assert len(lab.rows("reputation", round=1)) == 3
+
+
+def test_a_member_that_comes_back_is_not_asked_in_a_round_that_has_run(night):
+    lab = night(ann={"propose": change(GAIN=1)}, bob={"propose": change(GAIN=2)}, cat={"propose": change(GAIN=3)})
+    everyone = lab.members
+    lab.members = everyone[:2]
+    assert lab.run(1).exit_code == 0
+    lab.members = everyone
+    assert lab.run(2, resume="k").exit_code == 0
+    assert [turn.round for _, turn in everyone[2].turns("propose")] == [2]
+
+
+def test_a_round_that_was_not_settled_does_not_count_as_done(night, monkeypatch):
+    lab = night(ann={"propose": change(GAIN=1)}, bob={"propose": change(GAIN=2)})
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "settle_round", dies)
+        with pytest.raises(Killed):
+            lab.run(1)
+    assert lab.one("verdicts") and lab.rows("session_ends")[-1]["rounds"] == 0
+    assert lab.run(1, resume="k").exit_code == 0
+    assert lab.rows("session_ends")[-1]["rounds"] == 1
+
+
+def dies(*arguments):
+    raise Killed
