@@ -1,8 +1,9 @@
 """Symbols, numbers and inert text: what every face shares.
 
 Why: a night reads the same in a terminal, on a page and in a report, and what a member wrote can never act on the
-reader's machine. All text of members and files passes `clean` (one line) or `clean_lines` before a human face shows it.
-Pure functions. How to extend: a new symbol goes into SYMBOLS, a new kind of number gets one function.
+reader's machine. All text of members and files passes `clean` (one line), `clean_lines`, `prose` or `whole_lines`
+before a human face shows it. Pure functions. How to extend: a new symbol goes into SYMBOLS, a new kind of number gets
+one function.
 """
 
 from __future__ import annotations
@@ -115,6 +116,24 @@ def clean_lines(text: object, limit: int = LINES_LIMIT, width: int = 1000) -> li
     if shown and not shown[-1]:
         shown.pop()
     return [*shown, f"… {plural(rest[0].count(chr(10)) + 1, 'more line')}"] if rest and rest[0] else shown
+
+
+def whole_lines(text: object) -> list[str]:
+    """Foreign text in full, such as a prompt or a reply: each line inert, tabs as spaces, nothing cut."""
+    return [_inert_line(line.expandtabs(4)) for line in str(text).split("\n")]
+
+
+def prose(text: object, limit: int = 8000) -> str:
+    """Foreign text in its own lines, such as a critique, inert and bounded; the cut says how much is left out."""
+    whole = str(text).strip()
+    rest = len(whole) - limit
+    shown = "\n".join(whole_lines(whole[:limit]))
+    return f"{shown}… ({count(rest)} more characters)" if rest > 0 else shown
+
+
+def _inert_line(line: str) -> str:
+    plain = line.isascii() and line.isprintable()
+    return line if plain else "".join(map(_inert, line))
 
 
 def _inert(character: str) -> str:

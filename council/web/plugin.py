@@ -47,15 +47,22 @@ def prepare_jinja2_environment(env: Any, datasette: Datasette) -> None:
         "duration",
         "symbol",
         "clean",
+        "prose",
     )
     env.filters.update({name: getattr(words, name) for name in names})
-    env.filters.update(when=report.when, difflines=report.diff_lines, facts=report.facts, lines=_lines, pretty=_pretty)
+    env.filters.update(when=report.when, difflines=report.diff_lines, facts=report.facts, lines=_lines)
+    env.filters.update(whole=_whole, pretty=_pretty)
     env.globals["legend"] = words.LEGEND
 
 
 def _lines(text: object, limit: int = words.LINES_LIMIT) -> str:
     """Foreign text of many lines, inert and bounded."""
     return "\n".join(words.clean_lines(text, limit, 2000))
+
+
+def _whole(text: object) -> str:
+    """Foreign text in full, inert."""
+    return "\n".join(words.whole_lines(text))
 
 
 def _pretty(value: object) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -38,6 +40,18 @@ def serve(home: Path) -> Iterator[Served]:
     yield Served(home, f"http://127.0.0.1:{socket.getsockname()[1]}")
     server.should_exit = True
     thread.join(10)
+
+
+def ask(served: Served, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], str]:
+    """(status, headers, body) over a real connection."""
+    where = urlsplit(served.url)
+    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=20)
+    connection.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    answer = connection.getresponse()
+    body = answer.read().decode("utf-8")
+    found = {k.lower(): v for k, v in answer.getheaders()}
+    connection.close()
+    return answer.status, found, body
 
 
 def lab(folder: Path) -> Path:

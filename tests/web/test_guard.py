@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import http.client
 import io
 import json
 import re
@@ -20,19 +19,7 @@ from council.store import Store
 from council.web.guard import OURS, THEIRS, Guard
 from council.web.routes import PAGES
 from council.web.server import listen
-from tests.web.conftest import lab, serve
-
-
-def ask(served, path, method="GET", **headers):
-    """(status, headers, body) over a real connection."""
-    where = urlsplit(served.url)
-    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=20)
-    connection.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
-    answer = connection.getresponse()
-    body = answer.read().decode("utf-8")
-    found = {k.lower(): v for k, v in answer.getheaders()}
-    connection.close()
-    return answer.status, found, body
+from tests.web.conftest import ask, lab, serve
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
