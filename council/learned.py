@@ -1,7 +1,8 @@
 """What the judge has learnt in a session: the regression of `council/judge/forecast.py` over the rows of its rounds.
 
-Never stored: it is rebuilt from forecasts, tallies and settled verdicts, so nothing can disagree with it. `Learner`
-keeps the state after every round, so that a long night pays for each round once.
+Never stored: it is rebuilt from forecasts, tallies and settled verdicts, so nothing can disagree with it. A session
+starts from what comparable ones before it have shown (`carried` in `council/refit.py`). `Learner` keeps the state after
+every round, so that a long night pays for each round once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from council.judge.forecast import Forecast, Rebuilt, Round, Scored, outcome, score, settle, start
+from council.refit import carried
 from council.store import Row, Store
 
 SETTLED = """
@@ -53,24 +55,23 @@ def past(store: Store, session: int, round_: int) -> Round | None:
 
 
 class Learner:
-    """The state after every round of a session, each computed once."""
+    """The state after every round of a session, each computed once; asked for when the baseline has been measured."""
 
     def __init__(self, store: Store, session: int) -> None:
         self.store = store
         self.session = session
-        self._states = [Rebuilt(start(*voters(store, session)), {}, {})]
+        self._states: list[Rebuilt] = []
 
     def before(self, round_: int) -> Rebuilt:
-        """What was known when a round began."""
+        """What was known when a round began; `phis` and `scores` of all proposals voted on so far."""
+        if not self._states:
+            begin = start(*voters(self.store, self.session), carried(self.store, self.session))
+            self._states.append(Rebuilt(begin, {}, {}))
         while len(self._states) < round_:
             known = self._states[-1]
             one = past(self.store, self.session, len(self._states))
             if one is not None:
-                scored = score(known.state, one.authors, one.forecasts)
-                state = scored.state
-                for proposal, r in one.settled:
-                    state = settle(state, scored.phis[proposal], r)
-                known = Rebuilt(state, scored.phis, scored.scores)
+                known = _learn(known, score(known.state, one.authors, one.forecasts), one.settled)
             self._states.append(known)
         return self._states[max(0, round_ - 1)]
 
@@ -80,12 +81,18 @@ class Learner:
 
     def after(self, round_: int, number: int) -> Rebuilt:
         """What is known once the round's experiments up to `number` have settled."""
+        known = self.before(round_)
         tally = self.store.one("tallies", session=self.session, round=round_)
         if tally is None:
-            return self.before(round_)
-        scored = self.scored(round_, authors(self.store, tally))
-        state = scored.state
-        for at, proposal, r in settled(self.store, self.session, round_):
-            if at <= number:
-                state = settle(state, scored.phis[proposal], r)
-        return Rebuilt(state, scored.phis, scored.scores)
+            return known
+        found = [(p, r) for at, p, r in settled(self.store, self.session, round_) if at <= number]
+        return _learn(known, self.scored(round_, authors(self.store, tally)), found)
+
+
+def _learn(known: Rebuilt, scored: Scored, found: Sequence[tuple[int, float]]) -> Rebuilt:
+    """What is known after a round's votes and its settlements, which may be of an earlier round's runner-up."""
+    state, phis = scored.state, {**known.phis, **scored.phis}
+    for proposal, r in found:
+        if proposal in phis:
+            state = settle(state, phis[proposal], r)
+    return Rebuilt(state, phis, {**known.scores, **scored.scores})

@@ -26,7 +26,7 @@ LAYERS = (
     ("members", "judge", "executors", "guard"),
     (
         *("records", "room", "brief", "proposing", "voting", "running", "settling"),
-        *("assembly", "baseline", "live", "audit", "calls", "spend", "learned", "closing", "stops"),
+        *("assembly", "baseline", "live", "audit", "calls", "spend", "learned", "refit", "closing", "stops"),
         *("simulate", "simulate_night", "simulate_picks", "simulate_table", "simulate_world"),
         *("deliberation", "experiment", "session", "plan", "replay", "resume", "exam", "importing"),
     ),

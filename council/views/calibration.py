@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from council.judge.reputation import Calibration, calibration
-from council.views.refit import identities, key_of
+from council.refit import identities, key_of
 
 if TYPE_CHECKING:
     from council.store import Store

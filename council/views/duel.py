@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from council import refit
 from council.errors import UsageError
 from council.judge.forecast import Round, score
 from council.judge.meters import Meter, mean_of
 from council.judge.reputation import Z90, Interval
 from council.judge.student import quantile
-from council.views import leaderboard, refit
+from council.views import leaderboard
 from council.views.leaderboard import Standing
 from council.views.words import clean
 

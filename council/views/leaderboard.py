@@ -2,9 +2,9 @@
 
 `read` pools sessions: those measured under the same conditions as the last one, members of equal name, kind, model,
 options and prompt template counted together. Skill and judge weight come from one regression over all their settlements
-(`refit.py`); they are null while nothing has settled, and skill for who proposed nothing valid. `brier` is the mean
-over settled forecasts of others' proposals; forecasts of a member's own are `brier_own`, kept apart because authors
-favour their own. Both are calibration, not a ranking of judges. How to extend: one query per column group.
+(`council/refit.py`); they are null while nothing has settled, and skill for who proposed nothing valid. `brier` is the
+mean over settled forecasts of others' proposals; forecasts of a member's own are `brier_own`, kept apart because
+authors favour their own. Both are calibration, not a ranking of judges. How to extend: one query per column group.
 """
 
 from __future__ import annotations
@@ -122,16 +122,16 @@ class Leaderboard:
 
 def read(store: Store, name: str | None = None) -> Leaderboard:
     """The leaderboard of the named session, or of all that are comparable with the last one."""
+    from council import refit
+    from council.judge import reputation
+
     last = sessions.find(store, name)
-    pool = [last] if name else _comparable(store, last)
+    pool = [last] if name else refit.comparable(store, last["id"])
     ids = [int(row["id"]) for row in pool]
     book = store.one("books", order="id DESC", session=last["id"])
     others = (
         [] if name else [row["name"] for row in store.query("SELECT id, name FROM sessions") if row["id"] not in ids]
     )
-    from council.judge import reputation
-    from council.views import refit
-
     state = refit.pooled(store, ids)
     ahead = reputation.separation(state) if state.settled else None
     judged = reputation.judges(state) if state.settled and state.judges else None
@@ -166,21 +166,6 @@ def _learnt(store: Store, ids: list[int], state: State, judged: Judges | None) -
     for name, came in calibration.read(store, ids).items():
         found.setdefault(name, dict(_UNKNOWN))["brier_base"] = came.base
     return found
-
-
-def _comparable(store: Store, last: Row) -> list[Row]:
-    """Sessions whose first measurement has the fingerprint, conditions and sandbox of the last session's."""
-    sql = (
-        "SELECT s.id, s.name, m.fingerprint, m.conditions, m.sandbox FROM sessions s LEFT JOIN measurements m "
-        "ON m.id = (SELECT min(id) FROM measurements WHERE session = s.id AND status = 'ok') ORDER BY s.id"
-    )
-    rows = list(store.query(sql))
-    mine = next(_where(row) for row in rows if row["id"] == last["id"])
-    return [row for row in rows if row["id"] == last["id"] or (_where(row) == mine and mine[0] is not None)]
-
-
-def _where(row: Row) -> tuple[object, ...]:
-    return (row["fingerprint"], row["conditions"], row["sandbox"])
 
 
 def _standings(store: Store, ids: list[int], learnt: dict[str, Row]) -> tuple[Standing, ...]:

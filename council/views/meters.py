@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from council.judge import meters
 from council.judge.forecast import Forecast, Round, outcome
 from council.judge.meters import Independence, Meter, Position, Regret
-from council.views.refit import identities, key_of, renamed, rounds
+from council.refit import identities, key_of, renamed, rounds
 
 if TYPE_CHECKING:
     from council.store import Store

@@ -6,10 +6,11 @@ import random
 
 import pytest
 
+from council import refit
 from council.judge.forecast import Forecast, Round
 from council.store import Store
 from council.ui import leaderboard as face
-from council.views import calibration, leaderboard, meters, refit
+from council.views import calibration, leaderboard, meters
 from tests.views.night_rows import SESSION, night
 
 JUDGES = ("ann", "bob", "cyd")
