@@ -31,7 +31,7 @@ COLOURS = {
 WIDE = 64
 """Columns from which on there is room for more than the most important."""
 
-BUSY = ("thinking", "proposed", "voted", "criticised", "answered", "waiting")
+BUSY = ("thinking", "proposed", "repaired", "voted", "criticised", "answered", "waiting")
 """States of a member that nothing is wrong with."""
 
 

@@ -1,7 +1,7 @@
 """A running session at a glance: the status, the staircase, and what each member is doing in the present round.
 
 `read` costs a few dozen milliseconds; a face that redraws every second asks `changed` first. How to extend: a new state
-of a member is a table that tells it, in STATES.
+of a member is a table that tells it, in STATES, and its step's place in STEPS.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from council.views.status import Status
 if TYPE_CHECKING:
     from council.store import Store
 
+STEPS = ("propose", "repair", "debate", "answer", "rank", "late_repair")
+"""The steps at which a member is asked, in their order; its answer to critics is a second attempt at debate."""
+
 STATES = (
-    ("ballots", "judge", "voted"),
-    ("responses", "member", "answered"),
-    ("critiques", "member", "criticised"),
-    ("proposals", "member", "proposed"),
+    ("critiques", "member", "debate", "criticised"),
+    ("responses", "member", "answer", "answered"),
+    ("ballots", "judge", "rank", "voted"),
 )
-"""Tables that say how far a member has come in a round, the latest step first: (table, who, state)."""
+"""Tables that say how far a member has come in a round, beside proposals and outcomes: (table, who, step, state)."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,17 @@ def _states(store: Store, session: int, round_: int | None) -> dict[str, str]:
     found = {"": "waiting" if done else "thinking"}
     if not round_:
         return found
-    for table, who, state in reversed(STATES):
-        found.update({row[who]: state for row in store.rows(table, **key)})
-    found.update({row["member"]: row["kind"].replace("_", " ") for row in store.rows("outcomes", **key)})
-    return found
+    reached: list[tuple[int, str, str]] = []
+    for row in store.rows("proposals", **key):
+        reached.append((_place(row), row["member"], "repaired" if "repair" in row["step"] else "proposed"))
+    for table, who, step, state in STATES:
+        reached += [(STEPS.index(step), row[who], state) for row in store.rows(table, **key)]
+    for row in store.rows("outcomes", **key):
+        reached.append((_place(row), row["member"], row["kind"].replace("_", " ")))
+    return found | {member: state for _, member, state in sorted(reached, key=lambda one: one[0])}
+
+
+def _place(row: Row) -> int:
+    """Where in the round the step stands at which a proposal or an outcome was recorded."""
+    step = "answer" if row["step"] == "debate" and row["attempt"] > 1 else row["step"]
+    return STEPS.index(step) if step in STEPS else 0

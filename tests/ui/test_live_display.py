@@ -84,6 +84,31 @@ def test_a_member_that_failed_shows_why(store):
     assert with_timeout["gpt"] == "timeout" and with_timeout["opus"] == "proposed"
 
 
+@pytest.mark.parametrize(
+    ("step", "attempt", "state"),
+    [("propose", 1, "voted"), ("repair", 1, "voted"), ("debate", 2, "voted"), ("rank", 1, "timeout"),
+     ("late_repair", 1, "timeout")],
+)  # fmt: skip
+def test_what_a_member_did_last_counts_and_not_that_it_failed_before(tmp_path, step, attempt, state):
+    path = write(tmp_path / "c.db", rounds=2)
+    with closing(Store(path)) as store:
+        assert watch._states(store, 1, 2)["opus"] == "voted"
+        missed = {"session": 1, "round": 2, "step": step, "member": "opus", "attempt": attempt}
+        store.insert("outcomes", {**missed, "at": START, "kind": "timeout", "detail": ""})
+        assert watch._states(store, 1, 2)["opus"] == state
+
+
+def test_an_author_who_mended_a_crash_has_repaired(tmp_path):
+    path = write(tmp_path / "c.db", rounds=1)
+    with closing(Store(path)) as store:
+        assert watch._states(store, 1, 1)["gemini"] == "voted"
+        old = store.one("proposals", member="gemini", step="repair")
+        assert old
+        late = {k: v for k, v in old.items() if k != "id"} | {"step": "late_repair", "replaces": old["id"]}
+        store.insert("proposals", late)
+        assert watch._states(store, 1, 1)["gemini"] == "repaired"
+
+
 def test_before_the_session_opens_the_block_is_one_line():
     assert shown(None, state={}) == ["waiting for the session to say something"]
 
