@@ -134,8 +134,8 @@ def _line(past: Past, size: int) -> str:
     if past.mine:
         head += ", yours"
     said = [_sigmas(past) if past.sigmas is not None else "", past.verdict or "not measured"]
-    if past.bpb is None and past.reason:
-        said.append(one_line(past.reason.splitlines()[0] if past.reason.strip() else "", min(size, 16)))
+    if past.bpb is None and past.reason.strip():  # the code that ran may have chosen these words
+        said.append(f'"{one_line(past.reason.strip().splitlines()[0], min(size, 16))}"')
     return f'{head}: {", ".join(part for part in said if part)}: "{one_line(past.title, size)}"'
 
 

@@ -20,6 +20,8 @@ TEXT_LIMIT = 200_000
 LINE_LIMIT = 600
 """Longest quoted line, in characters; train.py itself is never cut."""
 _FIELD = re.compile(r"\{\{(\w+)\}\}")
+_CLOSING = str.maketrans({"`": "'", "|": "/"} | dict.fromkeys('"“”„‟″＂', "'"))
+"""What a text on one line may not hold: it stands between double quotes, which nothing inside may close."""
 _HIDDEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
 
 
@@ -68,7 +70,7 @@ def tail_quoted(text: str, most: int) -> str:
 
 def one_line(text: str, most: int) -> str:
     """A text on one line, of at most about `most` tokens, without what could close a quotation."""
-    flat = " ".join(plain(text[:LINE_LIMIT]).split()).replace("`", "'").replace("|", "/")
+    flat = " ".join(plain(text[:LINE_LIMIT]).split()).translate(_CLOSING)
     return tokens.clip(flat, most)
 
 
