@@ -2,8 +2,8 @@
 
 Why: a night that dies at round 40 of a typing error is lost, so every error is reported at once, before the start, with
 file, line, key, value and what is allowed. The file is read as YAML nodes (no tag runs, no alias expands) and checked
-by pydantic. How to extend: add a field with an `Allowed`, in the same change as the code that makes it work; a new rule
-is one more name in `RULES`; what a member may be given stands in `council/config_members.py`.
+by pydantic. How to extend: add a field with an `Allowed`, in the same change as the code that makes it work; what a
+member may be given stands in `council/config_members.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -19,11 +20,11 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from council.config_members import Allowed, MemberConfig, Section, one_of
+from council.config_members import DOTTED, Allowed, MemberConfig, Section, one_of
 from council.errors import ConfigError
 
 RULES = ("forecast", "borda", "schulze")
-"""The rules that make a pick of the ballots."""
+"""The rules that come with the council; they make a pick of the ballots."""
 SIZE_LIMIT, DEPTH_LIMIT, SHOWN = 1_000_000, 20, 10
 """Most bytes of a file, deepest nesting in it, most errors reported at once."""
 
@@ -41,6 +42,11 @@ _DOLLARS = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 _BUDGET = Allowed("auto, or seconds of training above 0, at most 86400")
 
 
+def known_rules() -> tuple[str, ...]:
+    """The names a rule can have, third parties' included; nothing is imported to find out."""
+    return tuple(dict.fromkeys([*RULES, *sorted(point.name for point in entry_points(group="council.rules"))]))
+
+
 class Lab(Section):
     """How experiments are measured."""
 
@@ -54,7 +60,7 @@ class Lab(Section):
 class Judge(Section):
     """How ballots become a pick."""
 
-    rule: Annotated[str, one_of(*RULES)] = RULES[0]
+    rule: Annotated[str, Allowed("or a function as package.module:function", known_rules, DOTTED)] = RULES[0]
     p_keep: Annotated[float, Field(gt=0, lt=1), Allowed("a belief between 0 and 1")] = 0.5
     closing_pairs: Annotated[int | str, Allowed("auto, a number of pairs, or blocks such as 3+3", test=_PAIRS)] = "auto"
 

@@ -63,14 +63,14 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*").fullmatch
+DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*").fullmatch
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}").fullmatch
 _URL = re.compile(r"https?://[^\s/?#@]+[^\s?#@]*").fullmatch
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}").fullmatch
 _MODEL = re.compile(r"\S{1,200}").fullmatch
 
 _WORD = Allowed("1 to 32 of a-z, 0-9, dot, dash and underscore, the first a letter or digit", test=_NAME)
-_KIND = Allowed("or a class as package.module:Class", known_kinds, _DOTTED)
+_KIND = Allowed("or a class as package.module:Class", known_kinds, DOTTED)
 _OPTIONS = Allowed("keys and values for this kind of member")
 _DOLLARS = Allowed("dollars per million tokens, 0 or more")
 _EFFORT = Allowed(

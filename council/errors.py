@@ -7,6 +7,7 @@
     ├── AlreadyRunning           2  another `council run` holds the lock
     ├── StoreError               1  the database cannot be written (full disk, I/O)
     │   └── StoreUnusable        2  the database cannot be used at all (read-only, other version, not ours)
+    ├── RuleFailed               1  a rule of one's own could not count the ballots
     ├── NoCouncil                2  fewer than two members are present
     ├── EditError                1  an edit does not apply (a value for the guard, never seen by the user)
     ├── MachineFault             1  the lab cannot measure on this machine
@@ -69,6 +70,10 @@ class StoreUnusable(StoreError):
     """The database cannot be opened for this purpose."""
 
     exit_code = 2
+
+
+class RuleFailed(CouncilError):
+    """A rule that did not come with the council raised, or gave something else than numbers."""
 
 
 class NoCouncil(CouncilError):

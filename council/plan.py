@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from council import spend
+from council import judge, spend
 from council.assembly import judges_of, members_of
 from council.calls import Calls
 from council.config import Config, load
@@ -21,6 +21,7 @@ from council.members.base import Member
 from council.repo import Repo, valid_session_name
 from council.store import Row, Store
 from council.types import TRAIN_PY
+from council.voting import FORECAST
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ def prepare(request: Request) -> Prepared:
     finally:
         if store:
             store.close()
+    _check_rule(config, old)
     commit = old["commit"] if old else repo.start_commit(from_worktree=request.from_worktree, program=config.program)
     if not old:
         program_text(repo, config.program)
@@ -142,6 +144,13 @@ def prepare(request: Request) -> Prepared:
         )
     sandbox = _sandbox(request, config, members)
     return Prepared(request, repo, config, members, absent, name, old, commit, done, spent, sandbox)
+
+
+def _check_rule(config: Config, old: Row | None) -> None:
+    """Load the rule that will count, so that one that is not there fails now. Raises ConfigError."""
+    opened = old["config"].get("judge", {}) if old else {}
+    if (name := opened.get("rule", config.judge.rule)) != FORECAST:
+        judge.rule(name)
 
 
 def _sandbox(request: Request, config: Config, members: dict[str, Member]) -> str:

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 
 from council import judge
-from council.errors import UsageError
 from council.judge import Tally
 from council.judge.meters import Meter, mean_of
 from council.judge.reputation import Interval, wilson
@@ -58,21 +56,8 @@ class Replay:
 
 
 def find(name: str) -> Tally | None:
-    """The rule of that name, or at `module:function`; None for the rule that learns. Raises UsageError."""
-    if name == FORECAST:
-        return None
-    if name in judge.RULES:
-        return judge.rule(name)
-    module, colon, function = name.partition(":")
-    try:
-        if colon:
-            found: Tally = getattr(import_module(module), function)
-            return found
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"the rule {name} cannot be loaded: {error}") from error
-    raise UsageError(
-        f"there is no rule {name}", hint=f"Rules: {', '.join((FORECAST, *judge.RULES))}, or module:function."
-    )
+    """The rule of that name, or at `module:function`; None for the rule that learns. Raises ConfigError."""
+    return None if name == FORECAST else judge.rule(name)
 
 
 def replay(store: Store, session: Row, name: str) -> Replay:
@@ -106,8 +91,8 @@ def _round(store: Store, session: Row, tally: Row, rule: Tally | None, learner: 
         slates = store.rows("slates", session=sid, round=number, step="rank")
         cast = store.rows("ballots", session=sid, round=number)
         shown = {s["judge"]: dict(s["shown"]) for s in slates}
-        counted = rule(shown, {b["judge"]: Ballot(tuple(b["ranking"]), b["stated"]) for b in cast})
-        scores = {p: counted.get(p, 0.0) for p in standing}
+        voted = {b["judge"]: Ballot(tuple(b["ranking"]), b["stated"]) for b in cast}
+        scores = judge.scores(rule, shown, voted, standing)
     would = judge.order(scores, lambda p: digest([session["seed"], number, p]))[0]
     measured = {proposal: r for _, proposal, r in settled(store, sid, number)}
     return Replayed(number, tally["pick"], would, measured.get(tally["pick"]), measured.get(would))

@@ -201,7 +201,7 @@ def play(
     skills: bool = True,
     trace: bool = False,
 ) -> Nights:
-    """Play the nights of `draws` under a verdict (`design`, `raw`) and one of PICKS.
+    """Play the nights of `draws` under a verdict (`design`, `raw`) and one of PICKS, or a rule by name or path.
 
     Without `skills` the true skills are not computed, which is what takes longest.
     """
@@ -216,7 +216,7 @@ def play(
         seen = (quality(world, gain, crash) - centre) / size if size > 0 else np.zeros_like(gain)
         signal, stated = forecasts(world, draws, t, seen)
         scores, x = learnt.score(stated)
-        chosen = choose(pick, scores, signal, draws.tie[:, t])
+        chosen = choose(pick, scores, signal, stated, draws.tie[:, t])
         if skills:
             truth += member_r(world, draws, books)
             realised += np.where(crash, rule.R_LOW, expected_r(world, books, gain))

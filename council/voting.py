@@ -133,5 +133,4 @@ def count(rule: str, slates: list[Row], found: list[Row], beliefs: dict[int, flo
         return beliefs
     shown = {s["judge"]: dict(s["shown"]) for s in slates}
     cast = {b["judge"]: Ballot(tuple(b["ranking"]), b["stated"]) for b in found}
-    scores = judge.rule(rule)(shown, cast)
-    return {p: scores.get(p, 0.0) for p in beliefs}
+    return judge.scores(judge.rule(rule), shown, cast, beliefs)

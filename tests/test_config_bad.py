@@ -18,7 +18,7 @@ LAB = "allowed: dir, corpus, budget, device, sandbox"
 DEVICE = "allowed: auto, cpu, cuda, mps"
 FILE = "allowed: the path of a file inside the repository"
 BUDGET = "allowed: auto, or seconds of training above 0, at most 86400"
-RULES = "forecast, borda, schulze"
+RULES = "forecast, borda, schulze, or a function as package.module:function"
 PAIRS = "auto, a number of pairs, or blocks such as 3+3"
 ROUNDS = "allowed: a whole number of rounds, 1 to 1000000"
 

@@ -134,8 +134,7 @@ def _tally(
     chosen = setting(session, "rule")
     if chosen is not None and tally["rule"] != chosen:
         found.add("tally", where, f"it was counted by {tally['rule']}, the session's rule is {chosen}")
-    seen = {s["judge"] for s in slates}
-    scores = count(tally["rule"], slates, [b for b in cast if b["judge"] in seen], beliefs)
+    scores = _counted(tally, slates, cast, beliefs, where, found)
     ranking = list(judge.order(scores, lambda p: digest([session["seed"], tally["round"], p])))
     computed: dict[str, object] = {
         "scores": {str(p): score for p, score in scores.items()},
@@ -144,6 +143,18 @@ def _tally(
         "beliefs": {str(p): score for p, score in beliefs.items()},
     }
     found.compare("tally", where, tally, computed)
+
+
+def _counted(
+    tally: Row, slates: list[Row], cast: list[Row], beliefs: dict[int, float], where: str, found: Findings
+) -> dict[int, float]:
+    """The scores counted anew; those recorded where that would run code which the database names by its place."""
+    if ":" in tally["rule"]:  # whoever wrote the database could name any code on this machine
+        said = f"it was counted by the code at {tally['rule']}; an audit runs only rules installed under a name"
+        found.add("tally", where, said)
+        return {int(p): score for p, score in tally["scores"].items()}
+    seen = {s["judge"] for s in slates}
+    return count(tally["rule"], slates, [b for b in cast if b["judge"] in seen], beliefs)
 
 
 def _ran(store: Store, row: Row, picked: int | None, where: str, found: Findings) -> None:

@@ -23,7 +23,8 @@ ALL = "all"
 @click.option("--experiments", type=click.IntRange(1, 1000), help="Experiments of a night. [default: the world's]")
 @click.option(
     "--rule", "rules", multiple=True, metavar="RULE",
-    help="A way to pick, compared with the others named. [default: forecast, borda, schulze, random]",
+    help="A way to pick, compared with the others named; also module:function. [default: forecast, borda, schulze, "
+    "random]",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), help="Another seed plays other nights. [default: the benchmark's]")
 @as_json
@@ -45,13 +46,13 @@ def command(
     Example:
       council simulate --world default --world null
     """
-    from council import simulate, simulate_table
+    from council import judge, simulate, simulate_table
     from council.simulate_picks import PICKS
 
     worlds = _worlds(names, nights, experiments)
     ways = tuple(dict.fromkeys(rules)) or PICKS
-    if unknown := [way for way in ways if way not in PICKS]:
-        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(PICKS)}", param_hint="--rule")
+    for way in set(ways) - set(PICKS):
+        judge.rule(way)  # one that cannot be loaded is told before anything is played
     seed = simulate.SEED if seed is None else seed
     found = simulate.reports([(w, nights) for w in worlds], seed, lambda name: _progress(f"playing {name}"))
     picked = []

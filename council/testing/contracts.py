@@ -1,8 +1,8 @@
-"""The tests that every member must pass, whoever wrote it.
+"""The tests that every member and every rule must pass, whoever wrote it.
 
-What: `MemberContract`, a class of tests that make no network call of their own. Why: the council trusts a member only
-as far as this contract. How to run it over a member of your own: subclass it in a test file and give it the fixture
-`member`; override `briefs` where the member needs other material:
+What: `MemberContract` and `RuleContract`, classes of tests that make no network call of their own. Why: the council
+trusts a member or a rule only as far as its contract. How to run one over your own: subclass it in a test file and give
+it the fixture `member` or `rule`; override `briefs` where the member needs other material:
 
     class TestMine(MemberContract):
         @pytest.fixture
@@ -14,11 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import math
+import random
 from dataclasses import replace
 
 import pytest
 
 from council import edit, syntax
+from council.judge import Tally
 from council.members.base import Member
 from council.types import FAMILIES, TITLE_LIMIT, Ballot, Brief, Edit, Entry, Past, Proposal, Slate, Turn
 
@@ -178,3 +181,83 @@ class MemberContract:
         slate = Slate("member", (Entry("A", "t", "h", "other", "@@ -1 +1 @@\n-def build(:\n+X = 1\n"),))
         ballot = self.rank(member, broken, slate, 1)
         assert ballot is None or ballot.ranking == ("A",)
+
+
+Votes = tuple[dict[str, dict[str, int]], dict[str, Ballot]]
+"""What a rule is given: judge → label → proposal id, and judge → ballot."""
+
+
+def votes_of(seed: int, everyone_sees_all: bool = False) -> Votes:
+    """Slates and ballots of a round: up to five proposals, own ones left out, some judges silent."""
+    chance = random.Random(seed)
+    ids = chance.sample(range(1, 100), chance.randint(1, 5))
+    slates: dict[str, dict[str, int]] = {}
+    ballots: dict[str, Ballot] = {}
+    for number in range(chance.randint(0, 6)):
+        own = None if everyone_sees_all else chance.choice([None, *ids])
+        seen = [p for p in chance.sample(ids, len(ids)) if p != own]
+        slates[f"judge{number}"] = dict(zip("ABCDE", seen, strict=False))
+        if seen and chance.random() < 0.85:
+            ranking = chance.sample("ABCDE"[: len(seen)], len(seen))
+            falling = sorted((chance.randint(0, 20) / 20 for _ in ranking), reverse=True)
+            ballots[f"judge{number}"] = Ballot(tuple(ranking), dict(zip(ranking, falling, strict=True)))
+    return slates, ballots
+
+
+class RuleContract:
+    """Subclass this and provide `rule`."""
+
+    @pytest.fixture
+    def rule(self) -> Tally:
+        raise NotImplementedError("override the fixture `rule`")
+
+    def rounds(self) -> list[Votes]:
+        """Rounds to count, empty and partial ones among them."""
+        return [({}, {}), ({"a": {}}, {}), ({"a": {"A": 1}}, {}), *(votes_of(seed) for seed in range(150))]
+
+    def test_every_proposal_that_was_shown_has_a_finite_score_and_no_other(self, rule: Tally) -> None:
+        for slates, ballots in self.rounds():
+            scores = rule(slates, ballots)
+            assert set(scores) == {p for labels in slates.values() for p in labels.values()}
+            assert all(math.isfinite(score) for score in scores.values())
+
+    def test_it_is_pure(self, rule: Tally) -> None:
+        for votes in self.rounds():
+            before = copy.deepcopy(votes)
+            assert rule(*votes) == rule(*votes)
+            assert votes == before
+
+    def test_names_of_judges_and_the_order_of_rows_do_not_matter(self, rule: Tally) -> None:
+        for number, (slates, ballots) in enumerate(self.rounds()):
+            judges = random.Random(number).sample(list(slates), len(slates))
+            new = {judge: f"other{place}" for place, judge in enumerate(judges)}
+            again = rule({new[j]: slates[j] for j in judges}, {new[j]: ballots[j] for j in judges if j in ballots})
+            assert again == pytest.approx(rule(slates, ballots))
+
+    def test_numbers_of_proposals_do_not_matter(self, rule: Tally) -> None:
+        for slates, ballots in self.rounds():
+            scores = rule({j: {k: 1000 - p for k, p in labels.items()} for j, labels in slates.items()}, ballots)
+            assert {1000 - p: score for p, score in scores.items()} == pytest.approx(rule(slates, ballots))
+
+    def test_labels_do_not_matter(self, rule: Tally) -> None:
+        new = dict(zip("ABCDE", "SQTPR", strict=True))
+        for slates, ballots in self.rounds():
+            shown = {j: {new[k]: p for k, p in reversed(labels.items())} for j, labels in slates.items()}
+            cast = {
+                j: Ballot(tuple(new[k] for k in b.ranking), {new[k]: x for k, x in b.forecasts.items()})
+                for j, b in ballots.items()
+            }
+            assert rule(shown, cast) == pytest.approx(rule(slates, ballots))
+
+    def test_nothing_scores_above_what_everyone_ranks_first_and_believes_most(self, rule: Tally) -> None:
+        for seed in range(100):
+            slates, ballots = votes_of(seed, everyone_sees_all=True)
+            if not ballots:
+                continue
+            best = min(p for labels in slates.values() for p in labels.values())
+            for judge, ballot in ballots.items():
+                first = next(k for k, p in slates[judge].items() if p == best)
+                rest = [k for k in ballot.ranking if k != first]
+                ballots[judge] = Ballot((first, *rest), {**ballot.forecasts, first: 1.0})
+            scores = rule(slates, ballots)
+            assert scores[best] == max(scores.values())

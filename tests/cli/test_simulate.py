@@ -57,7 +57,6 @@ def test_a_dash_may_stand_for_a_space():
     ("args", "said"),
     [
         (("--world", "paradise"), "there is no world 'paradise'; there are default, useless"),
-        (("--rule", "dictator"), "'dictator' is none of forecast, borda, schulze, random"),
         (("--nights", "1"), "1 is not in the range"),
         (("--nights", "900000"), "900000 nights are 5400000 experiments; at most 2000000"),
     ],
@@ -65,3 +64,22 @@ def test_a_dash_may_stand_for_a_space():
 def test_what_cannot_be_played_is_named(args, said):
     done = run(*args)
     assert done.exit_code == 2 and said in " ".join(done.stderr.split()) and done.stdout == ""
+
+
+def contrary(slates, ballots):
+    """A rule that likes what judges forecast lowest."""
+    seen = {p for labels in slates.values() for p in labels.values()}
+    said = {p: [b.forecasts[k] for j, b in ballots.items() for k, q in slates[j].items() if q == p] for p in seen}
+    return {p: -sum(x) / len(x) for p, x in said.items()}
+
+
+def test_a_rule_of_ones_own_is_compared_by_its_path():
+    path = f"{__name__}:contrary"
+    found = json.loads(run("--rule", "borda", "--rule", path, "--nights", "40", "--json").stdout)["picks"][0]
+    assert list(found["gains"]) == ["borda", path] and found["ahead"][f"borda − {path}"]["low"] > 0
+
+
+def test_a_rule_that_is_not_there_is_named_before_anything_is_played():
+    done = run("--rule", "dictator")
+    assert done.exit_code == 2 and isinstance(done.exception, SystemExit) and "playing" not in done.stderr
+    assert "there is no rule 'dictator'" in done.stderr and "forecast, borda, schulze" in done.stderr

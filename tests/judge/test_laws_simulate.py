@@ -83,7 +83,9 @@ def test_a_simulated_closing_is_the_pure_one() -> None:
 def test_a_simulated_rule_is_the_pure_one(rule: ModuleType) -> None:
     rng = np.random.default_rng(5)
     signal, tie = rng.standard_normal((200, 5, 5)), rng.random((200, 5))
-    picked = choose(rule.__name__.rpartition(".")[2], np.zeros((200, 5)), signal, tie)
+    picked = choose(rule.__name__.rpartition(".")[2], np.zeros((200, 5)), signal, np.full((200, 5, 5), 0.5), tie)
+    by_path = choose(f"{rule.__name__}:tally", np.zeros((200, 5)), signal, np.full((200, 5, 5), 0.5), tie)
+    assert np.array_equal(picked, by_path)
     for at in range(200):
         slates = {j: {n: p for p, n in enumerate(NAMES) if p != i} for i, j in enumerate(NAMES)}
         ballots = {}
