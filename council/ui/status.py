@@ -143,8 +143,8 @@ def summary(status: Status, rounds: Sequence[Round], ending: Ending) -> list[str
         *_story(rounds),
         *kept(status),
         "",
-        onward,
-        "Look next: council leaderboard · council show best --diff · council audit",
+        onward,  # never wrapped, so that it can be copied
+        *wrap("Look next: council leaderboard · council show best --diff · council audit"),
         *([] if status.llm else wrap(_BUILT_IN)),
     ]
 
@@ -155,7 +155,7 @@ def _story(rounds: Sequence[Round]) -> list[str]:
         return []
     found = ["", "What happened"]
     for round_ in rounds:
-        body = wrap(sentences.verdict(round_), width(100) - 7)
+        body = wrap(sentences.verdict(round_), width(100) - 8)
         found += [f"{sentences.sign(round_):2} {round_.round:>3}  {body[0]}", *(f"        {line}" for line in body[1:])]
     return found
 

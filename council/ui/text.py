@@ -7,8 +7,8 @@ function takes text that is already clean (`views/words.py`). Colour is off when
 from __future__ import annotations
 
 import os
+import re
 import shutil
-import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TextIO
@@ -75,10 +75,21 @@ def pad(text: str, columns: int, right: bool = False) -> str:
 
 
 def wrap(text: str, columns: int | None = None, indent: str = "") -> list[str]:
-    """The text in lines of at most so many characters."""
-    return textwrap.wrap(
-        text, columns or width(100), initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
-    )
+    """The text in lines of at most so many columns; a word that is wider than a line is broken."""
+    room = max(2, (columns or width(100)) - cells(indent))
+    found = [""]
+    for gap, word in re.findall(r"( *)([^ ]+)", re.sub(r"\s", " ", text)):
+        if cells(found[-1] + gap + word) <= room:
+            found[-1] += gap + word
+        elif cells(word) <= room:
+            found.append(word)
+        else:
+            found[-1] += gap
+            for character in word:
+                if cells(found[-1] + character) > room:
+                    found.append("")
+                found[-1] += character
+    return [indent + line.rstrip() for line in found if line.strip()]
 
 
 def table(
