@@ -59,9 +59,9 @@ def test_a_closed_night_nobody_touched_adds_up(tmp_path):
 
 def test_a_closed_night_that_goes_on_and_closes_again_adds_up(tmp_path):
     folder = closed_night(tmp_path)
-    script = [0.960, *(1.0, 0.96, 0.96, 1.0, 1.0, 0.96)]
-    assert run(folder, Fake(script), resume="night", rounds=4).exit_code == 0
-    assert len(rows(folder, "closings")) == 2 and audited(folder).problems == ()
+    script = [0.982, 0.960, *(1.0, 0.96, 0.96, 1.0, 1.0, 0.96)]  # nobody proposes in the fourth round
+    assert run(folder, Fake(script), resume="night", rounds=5).exit_code == 0
+    assert [c["inputs"]["look"] for c in rows(folder, "closings")] == [1, 1] and audited(folder).problems == ()
 
 
 @pytest.mark.parametrize("rule", ("borda", "schulze"))
@@ -142,6 +142,20 @@ def test_a_lie_about_what_was_learnt_or_confirmed_is_found(tmp_path, change, kin
     tamper(folder, change, rebuild=True)
     report = audited(folder)
     assert any(p.kind == kind and where in p.where for p in report.problems), report.problems
+
+
+SAID = {
+    "status": "ok", "val_bpb": 1.1, "s0": 0.01, "sandbox": "bwrap", "conditions": {"a": 1}, "fingerprint": {"corpus": "x"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_measurement_that_is_not_what_the_referee_said_is_found(tmp_path, name):
+    folder = closed_night(tmp_path)
+    tamper(folder, json_cell("measurements", "raw", "number = 4", lambda raw: {**raw, name: SAID[name]}), rebuild=True)
+    problems = [p for p in audited(folder).problems if p.kind == "measurement"]
+    expected = [] if SAID[name] in ("ok", 0.01) else ["night x4"]
+    assert [p.where for p in problems] == expected and all(p.what.startswith(name) for p in problems)
 
 
 def test_pairs_that_did_not_take_turns_are_found(tmp_path):

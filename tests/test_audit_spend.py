@@ -97,6 +97,14 @@ def test_a_lie_about_money_is_found(tmp_path, change, where):
     assert [p.where for p in audited(folder).problems if p.kind == "spend"] == [where]
 
 
+@pytest.mark.parametrize(("rebuild", "kind", "where"), [(False, "row", "replies row 2"), (True, "trailer", "night x3")])
+@pytest.mark.parametrize("cell", ["text = 'I propose something else.'", 'raw = \'{"id":"another"}\''])
+def test_a_replaced_reply_is_found_also_under_a_rebuilt_chain(tmp_path, cell, rebuild, kind, where):
+    folder = paid_night(tmp_path)
+    tamper(folder, sql(f"UPDATE replies SET {cell} WHERE id = 2"), rebuild=rebuild)
+    assert (kind, where) in {(p.kind, p.where) for p in audited(folder).problems}
+
+
 KEY = "sk-ant-api03-" + "Zz9" * 12
 
 

@@ -2,9 +2,9 @@
 
 Why: a night is worth what it can prove. Nothing here trusts a stored number that can be computed again from another
 row, from the session's seed or from git. `schema` reads what the database is made of, `chain` the ledger and every row,
-`order` when each was recorded, `commits` and `edits` git, `votes` slates to picks, `verdicts` the book, `settled`
-settlements and reputation, `closings` what may be called a gain, `spend` what calls cost. What it cannot find is listed
-in `docs/audit.md`.
+`order` when each was recorded, `commits` and `edits` git, `measured` what the referee said, `votes` slates to picks,
+`verdicts` the book, `settled` settlements and reputation, `closings` what may be called a gain, `spend` what calls cost.
+What it cannot find is listed in `docs/audit.md`.
 How to extend: a function (store, session, findings) in one of the modules, called from `_session`.
 """
 
@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from council.audit import chain, closings, commits, edits, order, settled, spend, verdicts, votes
+from council.audit import chain, closings, commits, edits, measured, order, settled, spend, verdicts, votes
 from council.audit.findings import Findings, Problem, Report
 from council.audit.history import Refs
 from council.learned import Learner
@@ -94,7 +94,7 @@ def _session(store: Store, repo: Repo, session: Row, ledger: chain.Ledger, refs:
         with found.reading(f"{session['name']}: settled"):
             settled.check(store, session, learner, found)
         votes.check(store, session, learner, found)
-    for part in (verdicts, spend):
+    for part in (measured, verdicts, spend):
         with found.reading(f"{session['name']}: {part.__name__.rpartition('.')[2]}"):
             part.check(store, session, found)
 
