@@ -1,32 +1,45 @@
 """The closing: fresh pairs of baseline and incumbent on the vault, the only runs that may confirm a gain.
 
-Runs when a session has done its rounds, and whenever `council confirm` asks. Pairs alternate in order; a killed closing
-goes on at the first missing run. What the pairs say is a row of `closings`; a confirmed incumbent gets the ref
-`refs/council/<session>/best`. The formulas are in `council/judge/closing.py`.
+Runs when a session has done its rounds, unless nothing was tried since the last one, and whenever `council confirm`
+asks. A further closing of the same two codes is a further look: it counts their earlier pairs too, at a stricter level.
+Pairs alternate in order; a killed closing goes on at the first missing run. What the pairs say is a row of `closings`;
+a confirmed incumbent gets the ref `refs/council/<session>/best`. The formulas are in `council/judge/closing.py`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from council import records
 from council.errors import MachineFault
 from council.judge import closing as rule
 from council.room import Room
 from council.running import RUNS, TRIES, Due, run_job
-from council.settling import comparable, write_book
-from council.store import Row, now
+from council.settling import TRIALS, comparable, write_book
+from council.store import Row, Store, now
 from council.types import Book, Role
 
+Pair = tuple[Row, Row]
 
-async def close_session(room: Room, setting: int | str) -> Row | None:
-    """Run the pairs that `setting` asks for and record what they say; None if there is nothing to confirm."""
+
+async def close_session(room: Room, setting: int | str, *, again: bool = False) -> Row | None:
+    """Run the pairs that `setting` asks for and record what they say; None if there is nothing to confirm.
+
+    Where nothing was tried since the last closing of this code, that one is returned, unless asked for `again`.
+    """
     found = records.book(room.store, room.sid)
     assert found is not None, "round 0 books the baseline"
     book, at = found
-    plan = rule.plan(setting, len(room.store.rows("experiments", session=room.sid)))
+    closings = room.store.rows("closings", session=room.sid)
+    held = [row for row in closings if row["inputs"]["commit"] == book.commit]
+    if held and not again and not _tried_since(room, held[-1]):
+        return held[-1]
+    plan = rule.plan(setting, len(room.store.rows("experiments", session=room.sid)), len(held) + 1)
     if book.commit == room.baseline or not plan.blocks:
         return None
-    last = room.store.one("closings", order="id DESC", session=room.sid)
-    after = last["inputs"]["numbers"][-1] if last else 0
+    after = closings[-1]["inputs"]["numbers"][-1] if closings else 0
+    pooled = _pooled(room, at, held)
     wanted, closed, pairs = 0, None, []
     for block in plan.blocks:
         if closed is not None and not closed.again:
@@ -34,14 +47,39 @@ async def close_session(room: Room, setting: int | str) -> Row | None:
         wanted += block
         room.say("step", f"closing: {wanted} pairs of baseline and best on data nobody has seen", step="closing")
         pairs = [await _pair(room, book, at, after, index) for index in range(wanted)]
-        values = [[run["val_bpb"] for run in side] for side in zip(*pairs, strict=True)]
-        earlier = records.groups(room.store, room.sid, at["since"], min(r["number"] for p in pairs for r in p) - 1)
-        closed = rule.close(values[0], values[1], pairs[0][0]["s0"], earlier, plan)
+        earlier = others(room.store, at, pooled, pairs)
+        closed = rule.close(*values([*pooled, *pairs]), pairs[0][0]["s0"], earlier, plan, len(pooled))
     assert closed is not None, "a plan has blocks"
-    return _record(room, book, at, pairs, closed)
+    return _record(room, book, at, Look(len(held) + 1, pooled, pairs, closed))
 
 
-async def _pair(room: Room, book: Book, at: Row, after: int, index: int) -> tuple[Row, Row]:
+def _tried_since(room: Room, closing: Row) -> bool:
+    """Whether an edit was measured after a closing."""
+    last = closing["inputs"]["numbers"][-1]
+    return any(r["number"] > last and r["role"] in TRIALS for r in room.store.rows("experiments", session=room.sid))
+
+
+def _pooled(room: Room, at: Row, held: list[Row]) -> list[Pair]:
+    """The pairs of earlier looks that were measured under the conditions of the booked baseline."""
+    rows = room.store.query(RUNS.format(where="e.role = 'closing'"), room.sid)
+    runs = {r["number"]: room.store.decode("measurements", r) for r in rows}
+    pairs = [(runs[base], runs[mine]) for row in held for base, mine in row["inputs"]["pairs"]]
+    return [pair for pair in pairs if not any(comparable(room, run, at["since"]) for run in pair)]
+
+
+def values(pairs: Sequence[Pair]) -> tuple[list[float], list[float]]:
+    """BPBs of the baseline and of the incumbent, in order of the pairs."""
+    return [base["val_bpb"] for base, _ in pairs], [mine["val_bpb"] for _, mine in pairs]
+
+
+def others(store: Store, at: Row, pooled: Sequence[Pair], pairs: Sequence[Pair]) -> list[list[float]]:
+    """Per code and split the runs before these pairs that inform σ, without those of the pooled pairs themselves."""
+    counted = {run["number"] for pair in pooled for run in pair}
+    until = min(run["number"] for pair in pairs for run in pair) - 1
+    return records.groups(store, at["session"], at["since"], until, counted)
+
+
+async def _pair(room: Room, book: Book, at: Row, after: int, index: int) -> Pair:
     """The (baseline, incumbent) runs of pair `index`; the order in which they run alternates."""
     sides = (room.baseline, book.commit)
     done = {side: await _run(room, at, side, after, index) for side in (sides if index % 2 == 0 else sides[::-1])}
@@ -67,13 +105,26 @@ async def _run(room: Room, at: Row, commit: str, after: int, index: int) -> Row:
         await run_job(room, Due(0, Role.CLOSING, None, commit))
 
 
-def _record(room: Room, book: Book, at: Row, pairs: list[tuple[Row, Row]], closed: rule.Closed) -> Row:
-    numbers = sorted(run["number"] for pair in pairs for run in pair)
+@dataclass(frozen=True)
+class Look:
+    """The k-th closing of the same two codes: pairs of earlier ones, its own, and what they say together."""
+
+    k: int
+    pooled: list[Pair]
+    pairs: list[Pair]
+    closed: rule.Closed
+
+
+def _record(room: Room, book: Book, at: Row, look: Look) -> Row:
+    closed = look.closed
+    numbers = sorted(run["number"] for pair in look.pairs for run in pair)
     last = room.store.one("experiments", session=room.sid, number=numbers[-1])
     assert last is not None, "it was measured"
     inputs = {
         "numbers": numbers,
-        "pairs": [[base["number"], mine["number"]] for base, mine in pairs],
+        "pairs": [[base["number"], mine["number"]] for base, mine in look.pairs],
+        "look": look.k,
+        "pooled": [[base["number"], mine["number"]] for base, mine in look.pooled],
         "commit": book.commit,
         "level": closed.level,
         "freedom": closed.freedom,
@@ -95,12 +146,15 @@ def _record(room: Room, book: Book, at: Row, pairs: list[tuple[Row, Row]], close
         write_book(room, last, "closing", book, closed.sigma**2, at["since"])
     if closed.confirmed:
         room.repo.set_ref(f"refs/council/{room.name}/best", book.commit)
-    room.say("step", sentence(closed.confirmed, closed.gain, closed.low, closed.pairs), step="closing")
-    return room.store.get("closings", made)
+    row = room.store.get("closings", made)
+    room.say("step", sentence(row), step="closing")
+    return row
 
 
-def sentence(confirmed: bool, gain: float, low: float, pairs: int) -> str:
-    """What the closing says, in the words of every face."""
-    if confirmed:
-        return f"confirmed gain {gain:.5f} BPB, at least {low:.5f} ({pairs} fresh pairs)"
-    return f"no confirmed gain: {gain:+.5f} BPB over {pairs} fresh pairs, lower bound {low:+.5f}"
+def sentence(row: Row) -> str:
+    """What a closing says, in words."""
+    gain, low, level = row["gain"], row["low"], 100 * row["inputs"]["level"]
+    over = f"{row['pairs']} fresh pairs, look {row['inputs']['look']} at {level:.6g} %"
+    if row["confirmed"]:
+        return f"confirmed gain {gain:.5f} BPB, at least {low:.5f} ({over})"
+    return f"no confirmed gain: {gain:+.5f} BPB, lower bound {low:+.5f} ({over})"

@@ -7,7 +7,7 @@ the killed one knew. Everything here reads; nothing writes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from council.judge.book import pooled_variance
 from council.store import Row, Store
@@ -51,9 +51,10 @@ def variance(store: Store, session: int, since: int, until: int | None = None) -
     return pooled_variance(rows[0]["s0"], _grouped(rows))
 
 
-def groups(store: Store, session: int, since: int, until: int) -> list[list[float]]:
-    """BPBs of the same runs, one list per code and split: what a closing pools its own runs with."""
-    return _grouped(measured(store, session, NOISE_ROLES, since, until))
+def groups(store: Store, session: int, since: int, until: int, without: Container[int] = ()) -> list[list[float]]:
+    """BPBs of the same runs but for some numbers, a list per code and split: what a closing pools its own runs with."""
+    rows = measured(store, session, NOISE_ROLES, since, until)
+    return _grouped(row for row in rows if row["number"] not in without)
 
 
 def _grouped(rows: Iterable[Row]) -> list[list[float]]:

@@ -206,10 +206,10 @@ class Night:
     async def confirm(self, setting: int | str) -> tuple[int, str]:
         """The work of `council confirm`: the closing alone."""
         await ground(self.room)
-        row = await close_session(self.room, setting)
+        row = await close_session(self.room, setting, again=True)
         if row is None:
             return 0, "the baseline is still the best: there is no gain to confirm"
-        return 0, sentence(bool(row["confirmed"]), row["gain"], row["low"], row["pairs"])
+        return 0, sentence(row)
 
     def _check_machine(self, round_: int) -> None:
         """A replicate of code that once ran is the test of the machine; if that fails, more rounds are waste."""

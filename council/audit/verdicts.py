@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from council import records
 from council.audit.findings import Findings, same, setting
 from council.baseline import WANTED
+from council.closing import others, values
 from council.judge import book as books
 from council.judge import closing as closings
 from council.settling import FAILED, TRIALS
@@ -189,12 +190,10 @@ class Replay:
         self.found.unless(booked == (row_of is not None), "closing", where, "a closing and its book do not go together")
         if row_of is None or self.at is None or not booked:
             return
-        pairs = [[self.by_number[n] for n in pair] for pair in row_of["inputs"]["pairs"]]
-        values = [[r["val_bpb"] for r in side] for side in zip(*pairs, strict=True)]
-        first = min(r["number"] for pair in pairs for r in pair) - 1
-        earlier = records.groups(self.store, self.session["id"], self.at["since"], first)
-        plan = closings.Plan((len(pairs),), row_of["inputs"]["level"])
-        closed = closings.close(values[0], values[1], pairs[0][0]["s0"], earlier, plan)
+        pooled, own = self._pairs(row_of["inputs"].get("pooled", ())), self._pairs(row_of["inputs"]["pairs"])
+        plan = closings.Plan((len(own),), row_of["inputs"]["level"])
+        earlier = others(self.store, self.at, pooled, own)
+        closed = closings.close(*values([*pooled, *own]), own[0][0]["s0"], earlier, plan, len(pooled))
         computed = {
             "pairs": closed.pairs,
             "gain": closed.gain,
@@ -205,6 +204,9 @@ class Replay:
         }
         self.found.compare("closing", where, row_of, computed)
         self._booked("closing", records.book_of(self.at), closed.sigma**2, row, where)
+
+    def _pairs(self, numbers: list[list[int]]) -> list[tuple[Row, Row]]:
+        return [(self.by_number[base], self.by_number[mine]) for base, mine in numbers]
 
     def _start(self, stored: Row, where: str) -> None:
         """The book opens: on two runs of the baseline, and two of an incumbent that is measured again."""

@@ -33,14 +33,16 @@ def command(ctx: click.Context, pairs: str, session: str | None, display: str | 
 
     Each pair runs both once, on fresh seeds. A gain is confirmed if its one-sided 90 % lower bound is above 0. With
     3+3 a second block runs only if the first shows an unconfirmed gain, at 95 % for both looks; decide beforehand.
-    A killed confirmation goes on at the first missing run; a new one starts from fresh runs.
+    A killed confirmation goes on at the first missing run. Asking again is a further look at the same two codes: it
+    counts all their pairs so far, and each look takes half the chance of a false claim of the one before.
 
     \b
     Example:
       council confirm --pairs 3+3
     """
     from council import session as sessions
-    from council.ui import default, opened
+    from council.cli import holding
+    from council.ui import default
 
     top = root(ctx)
     if not database(top).is_file():
@@ -53,7 +55,9 @@ def command(ctx: click.Context, pairs: str, session: str | None, display: str | 
     request = sessions.Request(
         root=top, config=top / "council.yaml", resume=session or "", accept_unsandboxed=unsandboxed, confirm=True
     )
-    with opened(display or default(), database(top)) as emit:
-        ending = sessions.confirm(request, pairs, emit)
+    shown = display or default()
+    ending, report = holding.held(top, shown, lambda emit: sessions.confirm(request, pairs, emit))
     click.echo(f"{ending.session}: {ending.reason}")
+    if shown in ("live", "plain"):
+        holding.told(report)
     ctx.exit(ending.exit_code)

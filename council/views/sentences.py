@@ -95,6 +95,8 @@ def _undecided(round_: Round) -> str:
 def confirmation(book: Booked) -> str:
     """What fresh pairs of runs say of the booked best: `unconfirmed` until they confirm it."""
     pairs = "1 fresh pair" if book.pairs == 1 else f"{book.pairs} fresh pairs"
+    if book.look > 1:
+        pairs += f" (look {book.look})"
     if book.confirmed is not None:
         return f"confirmed gain {bpb(book.confirmed)} over {pairs}"
     return f"unconfirmed: {pairs} showed no sure gain" if book.pairs else "unconfirmed"

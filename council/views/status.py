@@ -24,7 +24,7 @@ class Booked:
     All three are None in an imported log that does not say what its noise was.
 
     `gain` is baseline minus best. `confirmed` is the gain that fresh pairs confirmed, None while there is none, and
-    `pairs` how many pairs have tested this very code.
+    `pairs` how many pairs have tested this very code; `look` counts its closings, of which the last one speaks.
     """
 
     commit: str
@@ -37,6 +37,7 @@ class Booked:
     is_baseline: bool
     confirmed: float | None
     pairs: int = 0
+    look: int = 0
 
     @property
     def sigmas(self) -> float | None:
@@ -160,6 +161,7 @@ def booked(store: Store, session: int) -> Booked | None:
         is_baseline=row["commit"] == baseline,
         confirmed=closing["gain"] if closing and closing["confirmed"] else None,
         pairs=closing["pairs"] if closing else 0,
+        look=closing["inputs"].get("look", 1) if closing else 0,
     )
 
 

@@ -14,11 +14,22 @@ def test_confirm_runs_fresh_pairs_and_says_what_they_say(tmp_path, council, monk
     folder = closed_night(tmp_path)
     monkeypatch.setattr(session, "executor_of", lambda config: Fake([1.0, 0.98, 0.98, 1.0]))
     told = council(folder, "confirm", "--pairs", "2", "--display", "none")
-    assert told.exit_code == 0 and told.stdout.startswith("night: confirmed gain 0.02000 BPB, at least")
+    assert told.exit_code == 0 and told.stdout.startswith("night: confirmed gain 0.01760 BPB, at least")
+    assert "(5 fresh pairs, look 2 at 95 %)" in told.stdout
     store = Store(folder / ".council/council.db", read_only=True)
-    assert [c["pairs"] for c in store.rows("closings")] == [3, 2]
+    assert [c["pairs"] for c in store.rows("closings")] == [3, 5]
     store.close()
     assert audited(folder).problems == ()
+
+
+@pytest.mark.parametrize("display", ("plain", "none"))
+def test_confirm_writes_the_report_anew(tmp_path, council, monkeypatch, display):
+    folder = closed_night(tmp_path)
+    monkeypatch.setattr(session, "executor_of", lambda config: Fake([1.0, 0.98, 0.98, 1.0]))
+    told = council(folder, "confirm", "--pairs", "2", "--display", display)
+    report = folder / ".council" / "reports" / "night.html"
+    assert "confirmed gain 0.01760" in told.stdout and "0.01760" in report.read_text()
+    assert (f"Report: {report}" in told.stdout) == (display == "plain")
 
 
 @pytest.mark.parametrize("pairs", ("0", "-1", "x", "3+", "auto"))

@@ -155,12 +155,42 @@ def test_confirm_closes_at_any_time_and_again_with_fresh_runs(night):
     lab.run(1)
     assert vault(lab) == []
     asked = Request(root=lab.root, config=lab.root / "council.yaml", resume="k")
-    for closings in (1, 2):
+    for closings, level in ((1, "90"), (2, "95"), (3, "97.5")):
         ending = confirm(asked, 2, lab.events.append)
         assert ending.exit_code == 0 and ending.reason.startswith("confirmed gain")
+        assert f"({2 * closings} fresh pairs, look {closings} at {level} %)" in ending.reason
         assert len(lab.rows("closings")) == closings and len(vault(lab)) == 4 * closings
-    first_row, second_row = lab.rows("closings")
+    first_row, second_row, _ = lab.rows("closings")
     assert not {*first_row["inputs"]["numbers"]} & {*second_row["inputs"]["numbers"]}
+
+
+def test_a_closed_session_that_goes_on_without_a_trial_runs_nothing(night):
+    lab = closing_night(night)
+    lab.run(1)
+    closings, runs = lab.rows("closings"), len(lab.rows("experiments"))
+    for _ in range(2):
+        lab.members = [Planned(m.name, m.replies) for m in lab.members]
+        assert lab.run(1, resume="k").exit_code == 0
+    assert lab.rows("closings") == closings and len(lab.rows("experiments")) == runs
+    assert [end["summary"]["confirmed"] for end in lab.rows("session_ends")] == [True] * 3
+
+
+def test_a_trial_that_was_discarded_since_makes_the_next_closing_a_second_look(night):
+    lab = closing_night(night, rounds=2)
+    lab.run(1)
+    lab.executor.script = {10: Ran(bpb=1.9)}
+    lab.members = [Planned(m.name, m.replies) for m in lab.members]
+    lab.run(2, resume="k")
+    assert [(c["pairs"], c["inputs"]["look"]) for c in lab.rows("closings")] == [(3, 1), (6, 2)]
+
+
+def test_another_incumbent_is_looked_at_for_the_first_time(night):
+    lab = closing_night(night, rounds=2)
+    lab.run(1)
+    lab.members = [Planned(m.name, m.replies) for m in lab.members]
+    lab.run(2, resume="k")
+    assert lab.rows("verdicts")[-1]["kind"] == "keep"
+    assert [(c["pairs"], c["inputs"]["look"]) for c in lab.rows("closings")] == [(3, 1), (3, 1)]
 
 
 def test_confirm_says_when_there_is_no_gain_to_confirm(night):

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from benchmarks import looks
 from council.judge import closing
 from council.judge.closing import Plan
 from council.judge.student import cdf, incomplete_beta, quantile
@@ -124,6 +128,54 @@ def test_what_the_setting_means(setting: int | str, experiments: int, plan: Plan
 def test_a_setting_that_means_nothing_is_refused(setting: str) -> None:
     with pytest.raises(ValueError, match="closing_pairs"):
         closing.plan(setting, 30)
+
+
+@pytest.mark.parametrize(("look", "one", "several"), [(1, 0.9, 0.95), (2, 0.95, 0.975), (3, 0.975, 0.9875)])
+def test_every_further_look_takes_half_the_chance_of_a_false_claim(look: int, one: float, several: float) -> None:
+    assert closing.levels(look) == pytest.approx((one, several))
+    assert closing.plan(3, 9, look).level == closing.plan("auto", 99, look).level == closing.levels(look)[0]
+    assert closing.plan("3+3", 9, look).level == closing.levels(look)[1]
+
+
+def test_the_chances_of_all_looks_together_stay_below_twice_that_of_the_first() -> None:
+    for kind in (0, 1):
+        taken = [1 - closing.levels(look)[kind] for look in range(1, 31)]
+        assert sum(taken) < 2 * taken[0] and all(a > b > 0 for a, b in zip(taken, taken[1:], strict=False))
+    assert 0 < quantile(closing.levels(1000)[1], 9) < math.inf
+
+
+PAIRS = st.lists(st.tuples(st.floats(0.9, 1.1), st.floats(0.9, 1.1)), min_size=2, max_size=12)
+
+
+@given(PAIRS, st.integers(2, 6), st.data())
+def test_a_further_look_is_the_interval_of_all_pairs_at_its_level(
+    pairs: list[tuple[float, float]], look: int, data: st.DataObject
+) -> None:
+    old = data.draw(st.integers(1, len(pairs) - 1))
+    base, mine = zip(*pairs, strict=True)
+    found = closing.close(base, mine, 0.010, EARLIER, closing.plan(len(pairs) - old, 9, look), old)
+    n, nu = len(pairs), 4 + 1 + 2 * (len(pairs) - 1)
+    gain, groups = math.fsum(b - m for b, m in pairs) / n, (EARLIER[0], base, mine)
+    squares = math.fsum((x - math.fsum(g) / len(g)) ** 2 for g in groups for x in g)
+    sigma = math.sqrt((4 * 0.010**2 + squares) / nu)
+    low = gain - quantile(1 - 0.1 / 2 ** (look - 1), nu) * sigma * math.sqrt(2 / n)
+    assert (found.pairs, found.freedom) == (n, nu) and not found.again
+    assert (found.gain, found.low) == pytest.approx((gain, low), abs=1e-9)
+
+
+def test_the_second_block_of_a_further_look_is_counted_without_the_pooled_pairs() -> None:
+    base, best = (1.001, 0.996, 1.006, 1.002, 0.999, 1.003), (0.999, 0.996, 1.003, 1.001, 0.997, 1.001)
+    twice = closing.plan("3+3", 9, look=2)
+    assert closing.close(base, best, 0.010, EARLIER, twice, 3).again
+    assert not closing.close(base, best, 0.010, EARLIER, twice, 0).again
+
+
+def test_closing_again_and_again_rarely_confirms_an_edit_that_changes_nothing() -> None:
+    rng = np.random.default_rng(1)
+    said = np.array([looks.confirmed(rng, 3, pooled=True, stricter=True) for _ in range(4000)])
+    first, ever = said[:, 0].mean(), said.any(axis=1).mean()
+    assert abs(first - 0.090) < 4 * math.sqrt(0.09 * 0.91 / 4000)
+    assert abs(ever - 0.122) < 4 * math.sqrt(0.122 * 0.878 / 4000)  # .40 at the same level, over fresh pairs alone
 
 
 def test_unpaired_runs_are_refused() -> None:
