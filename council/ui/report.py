@@ -10,19 +10,24 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Sequence
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from council.ui import svg
 from council.views import night, sentences, words
-from council.views.night import Night
+from council.views.night import Edit, Night
 
 if TYPE_CHECKING:
     from council.store import Store
 
 DIFF_LINES, DIFF_WIDTH = 160, 240
 """Most lines of one diff in a report, and their width."""
+
+DIFF_BYTES = 1_200_000
+"""Most bytes of all diffs together, escaped; a report is to stay under 3 MB."""
 
 TAIL_LINES = 12
 TAILS = 40
@@ -48,6 +53,7 @@ def html(found: Night, written: float | None = None) -> str:
             colours=svg.variables(),
             written=time.time() if written is None else written,
             tails=TAILS,
+            diffs=diffs(found.edits),
         )
     )
 
@@ -66,7 +72,7 @@ def _environment() -> Any:
     )
     names = ("bpb", "delta", "sigmas", "money", "probability", "number", "count", "plural", "duration", "symbol")
     found.filters.update({name: getattr(words, name) for name in (*names, "clean")})
-    found.filters.update(when=when, diff=diff_lines, tail=tail, facts=facts)
+    found.filters.update(when=when, tail=tail, facts=facts)
     return found
 
 
@@ -81,6 +87,18 @@ def diff_lines(text: str, limit: int = DIFF_LINES, width: int = DIFF_WIDTH) -> l
     for line in words.clean_lines(text, limit, width):
         kind = {"+": "add", "-": "del", "@": "at"}.get(line[:1], "same")
         found.append(("head" if line.startswith(("+++ ", "--- ")) else kind, line))
+    return found
+
+
+def diffs(edits: Sequence[Edit]) -> dict[int, list[tuple[str, str]]]:
+    """The diffs of as many kept edits as fit, by experiment: those that stand come first, of these the latest."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    left = DIFF_BYTES
+    for edit in sorted(edits, key=lambda edit: (not edit.kept.standing, -edit.kept.number)):
+        lines = diff_lines(edit.diff)
+        size = sum(len(f'<span class="{kind}">{escape(line)}</span>\n'.encode()) for kind, line in lines)
+        if size <= left:
+            found[edit.kept.number], left = lines, left - size
     return found
 
 

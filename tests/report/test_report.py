@@ -7,6 +7,7 @@ import re
 import subprocess
 import unicodedata
 from contextlib import closing
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -135,6 +136,22 @@ def test_a_hostile_night_is_inert_on_paper(pages):
 def test_a_long_hostile_night_stays_small(tmp_path):
     with closing(Store(write(tmp_path / "c.db", rounds=100, hostile=True), read_only=True)) as store:
         assert len(report.html(night.read(store)).encode()) < 3_000_000
+
+
+@pytest.mark.parametrize("line", ["+" + "<" * 300, "+" + "\u202e" * 300, "+    x = 1  # and so on" + " so on" * 40])
+def test_a_hundred_long_diffs_stay_small_and_what_is_left_out_says_how_to_see_it(nights, line):
+    one = nights["plain"].edits[0]
+    edits = tuple(
+        replace(
+            one, kept=replace(one.kept, number=n, round=n, standing=n < 50), diff=f"{line}\n" * 160, hypothesis=line * 9
+        )
+        for n in range(1, 101)
+    )
+    text = report.html(replace(nights["plain"], edits=edits))
+    assert len(text.encode()) < 3_000_000
+    whole = text.count("<summary>Diff</summary>")
+    assert 0 < whole < 100 and text.count("council show") == 100 - whole
+    assert "council show 100 --session 2026-11-20 --diff" in text and "council show 49 " not in text
 
 
 def test_links_of_the_chart_lead_to_edits_that_are_there(pages):
