@@ -33,8 +33,10 @@ def token_losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 def bits_per_byte(losses: torch.Tensor, targets: torch.Tensor, byte_lengths: torch.Tensor) -> float:
     """BPB of losses (nats) at int64 targets of the same shape; targets of no bytes do not count.
 
-    Raises ValueError if no target has bytes.
+    Raises ValueError if no target has bytes, or if a loss is not finite, at a target of no bytes too.
     """
+    if not losses.isfinite().all():
+        raise ValueError("a loss is not finite, so there is no score")
     lengths = byte_lengths[targets]
     total = int(lengths.sum())
     if total == 0:

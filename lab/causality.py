@@ -16,6 +16,7 @@ tokens, may not change. Position c-1 is the *edge*: its target is no longer in t
 at a share p of the positions passes with probability (1-p)^edges: at 500 edges one in 167 is caught in 95 of 100.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -128,17 +129,23 @@ def judge(losses: Losses, probe: Probe, tolerance: float | None) -> dict[str, An
     edges = rise[is_cut, probe.cuts[is_cut] - 1]
     limit = 0.0 if tolerance is None else tolerance
     reason = None
-    if apart[is_control].max(initial=0.0) > 2 * limit:
+    if _beyond(apart[is_control], 2 * limit):
         reason = NOT_A_FUNCTION
-    elif apart[is_cut].max(initial=0.0) > 2 * limit or np.abs(edges).max(initial=0.0) > limit or _rises(edges):
+    elif _beyond(apart[is_cut], 2 * limit) or _beyond(np.abs(edges), limit) or _rises(edges):
         reason = NOT_CAUSAL
+    largest = float(apart.max(initial=0.0))
     return {
         "edges": int(is_cut.sum()),
         "controls": int(is_control.sum()),
         "tolerance": limit,
-        "max_difference": float(apart.max(initial=0.0)),
+        "max_difference": largest if math.isfinite(largest) else None,
         "reason": reason,
     }
+
+
+def _beyond(differences: np.ndarray, limit: float) -> bool:
+    """Whether one of them is not within `limit`; one that is no number never is."""
+    return not float(differences.max(initial=0.0)) <= limit
 
 
 def _rises(edges: np.ndarray) -> bool:
@@ -146,7 +153,7 @@ def _rises(edges: np.ndarray) -> bool:
     if len(edges) < 2:
         return False
     error = float(edges.std(ddof=1)) / len(edges) ** 0.5
-    return float(edges.mean()) > MEAN_ERRORS * error + MEAN_FLOOR
+    return not float(edges.mean()) <= MEAN_ERRORS * error + MEAN_FLOOR
 
 
 def control_difference(losses: Losses, probe: Probe) -> float:

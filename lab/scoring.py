@@ -40,6 +40,7 @@ REASONS = {  # the only things that are ever said about what happened in a score
     "shape": ("rejected", "logits have another shape than [rows, T, V]"),
     "dtype": ("rejected", f"logits have another type than {', '.join(LOGIT_SIZES)}"),
     "finite": ("rejected", "logits are not finite everywhere"),
+    "range": ("rejected", "logits are so far apart that a loss is not finite"),
     "bytes": ("rejected", "logits have fewer or more bytes than their shape says"),
     "ended": ("crash", "the score box ended before it answered everything"),
     "protocol": ("rejected", "the score box broke the protocol"),
@@ -130,8 +131,8 @@ class Conversation:
         logits = data.view(getattr(torch, message.fields["dtype"])).view(-1, self.vocab_size)
         targets = torch.from_numpy(self.targets[where].astype(np.int64)).reshape(-1)
         losses = token_losses(logits.to(device), targets.to(device)).cpu()
-        if losses.isnan().any():
-            raise ended("finite")
+        if not losses.isfinite().all():
+            raise ended("finite" if losses.isnan().any() else "range")
         self.losses[torch.from_numpy(where)] = losses.view(len(where), -1)
         self.answered += len(where)
 

@@ -54,6 +54,8 @@ def test_a_plain_train_py_is_measured(honest: Measurement) -> None:
         ({"step": "os.kill(os.getpid(), 9)"}, "oom", r"signal 9"),
         ({"forward": "return logits[..., :-1]"}, "rejected", r"another shape than \[rows, T, V\]"),
         ({"forward": "logits[3, 5, 7] = -torch.inf"}, "rejected", r"not finite everywhere"),
+        ({"forward": "logits = torch.full_like(logits, -3e38); logits[..., 0] = 3e38"}, "rejected",
+         r"so far apart that a loss is not finite"),
         ({"forward": "return logits.double()"}, "rejected", r"another type than float32"),
         ({"forward": "return (logits,)"}, "rejected", r"did not return a tensor"),
         ({"forward": "if not self.training: 1 / 0"}, "crash", r"failed on a batch of rows"),

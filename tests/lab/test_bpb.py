@@ -64,3 +64,10 @@ def test_logits_that_only_claim_to_be_probable_gain_nothing() -> None:
     assert token_losses(logits + 300, targets).tolist() == pytest.approx(
         token_losses(logits, targets).tolist(), abs=1e-4
     )
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_there_is_no_score_with_a_loss_that_is_not_finite(bad: float) -> None:
+    """Not even at a target that carries no bytes and does not count."""
+    with pytest.raises(ValueError, match="not finite"):
+        bits_per_byte(torch.tensor([1.0, bad]), torch.tensor([0, 1]), torch.tensor([1, 0]))

@@ -165,6 +165,18 @@ def test_sparse_peeking_is_found_with_the_documented_power(share: float) -> None
     assert found / tries >= power - 3 * (power * (1 - power) / tries) ** 0.5 - 1e-9
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("tolerance", [None, 0.02])
+def test_a_loss_that_is_no_number_never_passes(bad: float, tolerance: float | None) -> None:
+    def endless(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        return np.where(targets % 3 == 0, bad, honest(inputs, targets))
+
+    with np.errstate(invalid="ignore"):
+        finding = judge(*asked(endless), tolerance)
+    assert finding["reason"] in causality.REASONS
+    assert finding["max_difference"] is None  # which standard JSON can say
+
+
 def test_a_tolerance_keeps_within_its_bounds() -> None:
     assert causality.usable_tolerance(0.0) == causality.LEAST_TOLERANCE
     assert causality.usable_tolerance(9.0) == causality.MOST_TOLERANCE
