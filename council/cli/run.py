@@ -111,35 +111,18 @@ def _dry(request: Request, display: str) -> int:
 
 def _run(request: Request, display: str) -> int:
     from council import session
+    from council.cli import holding
     from council.lock import holder
-    from council.ui import opened, status
+    from council.ui import status
 
     told = display in ("live", "plain")
     if told and holder(request.root / ".council" / "lock") is None:
         click.echo("\n".join([*status.plan(session.plan(request)), ""]), err=True)
-    with opened(display, database(request.root)) as emit:
-        ending = session.run(request, emit)
-    report = _report(request.root, ending.session)
+    ending, report = holding.held(request.root, display, lambda emit: session.run(request, emit))
     if told:
         _close(request.root, ending)
-        click.echo(f"Report: {report}" if report else "The report could not be written; try: council report")
+        holding.told(report)
     return ending.exit_code
-
-
-def _report(top: Path, session: str) -> Path | None:
-    """Write the report of a session that has just stopped beside the database."""
-    from council.store import Store
-    from council.ui.report import write_report
-
-    folder = database(top).parent / "reports"
-    store = Store(database(top), read_only=True)
-    try:
-        folder.mkdir(exist_ok=True)
-        return write_report(store, session, folder)
-    except OSError:
-        return None
-    finally:
-        store.close()
 
 
 def _close(top: Path, ending: Ending) -> None:

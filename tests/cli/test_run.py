@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from council import session
-from council.errors import AlreadyRunning
+from council.errors import AlreadyRunning, StoreError
 from council.events import Event
 from tests.views.night_rows import SESSION
 
@@ -55,6 +55,35 @@ def test_plan_and_steps_go_to_stderr_and_the_summary_to_stdout(council, lab, ask
     assert "Starting session" in result.stderr and "x3 trial" in result.stderr and "\x1b" not in result.stderr
     for told in ("baseline", "did not hold", "council run --resume", "council leaderboard", "built-in members only"):
         assert told in result.stdout.replace("\n", " ")
+
+
+def report_of(lab):
+    return lab / ".council" / "reports" / f"{SESSION}.html"
+
+
+@pytest.mark.parametrize("display", ["plain", "json", "none"])
+def test_the_report_is_written_when_a_run_ends(council, lab, asked, display):
+    council(lab, "run", "--display", display)
+    assert SESSION in report_of(lab).read_text()
+
+
+def test_the_report_is_written_when_an_error_ends_the_run(council, lab, asked, monkeypatch):
+    def fail(request, emit):
+        emit(Event("session", f"session {SESSION} starts", data={"session": SESSION}))
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(session, "run", fail)
+    result = council(lab, "run")
+    assert result.exit_code == 1 and result.stderr.endswith("error: the disk is full\n")
+    assert SESSION in report_of(lab).read_text()
+
+
+def test_no_report_is_written_when_no_session_began(council, lab, asked, monkeypatch):
+    def refuse(request, emit):
+        raise AlreadyRunning("process 7 holds the lock")
+
+    monkeypatch.setattr(session, "run", refuse)
+    assert council(lab, "run").exit_code == 2 and not report_of(lab).exists()
 
 
 @pytest.mark.parametrize("code", [0, 1, 130, 143])
