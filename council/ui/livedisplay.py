@@ -28,6 +28,7 @@ from council.store import Store
 from council.ui.board import block, cut, round_line
 from council.views import round as rounds
 from council.views import watch
+from council.views.once import Kept
 from council.views.watch import Watch
 from council.views.words import clean
 
@@ -53,6 +54,7 @@ class Display:
         self.told: int | None = None
         self.tail = 0
         self.watch: Watch | None = None
+        self._once = Kept(2)
         self._seen = -1
         self._size = self.console.size
         self._over = threading.Event()
@@ -127,7 +129,7 @@ class Display:
         """Read the store where it has changed, and tell each round that has come to its end."""
         found = watch.changed(store)
         if found != self._seen or over:
-            self._seen, self.watch = found, watch.read(store, self.session)
+            self._seen, self.watch = found, watch.read(store, self.session, self._once)
         if self.watch is None:
             return
         done = self._done(self.watch, over)

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 from council.views import sessions
 from council.views.costs import SPENT, UNANSWERED
+from council.views.once import Once, anew
 from council.views.sessions import Row
 
 if TYPE_CHECKING:
-    from council.judge.forecast import State
-    from council.judge.reputation import Judges
     from council.store import Store
 
 SEED = 20261120
@@ -120,10 +119,21 @@ class Leaderboard:
         }
 
 
-def read(store: Store, name: str | None = None) -> Leaderboard:
+@dataclass(frozen=True)
+class _Learnt:
+    """What the regression says: of each member by `key_of` its identity, of the judges together, of the first two."""
+
+    settled: int
+    members: dict[str, Row]
+    judges: Help
+    first: str | None
+    second: str | None
+    more: int | None
+
+
+def read(store: Store, name: str | None = None, once: Once = anew) -> Leaderboard:
     """The leaderboard of the named session, or of all that are comparable with the last one."""
     from council import refit
-    from council.judge import reputation
 
     last = sessions.find(store, name)
     pool = [last] if name else refit.comparable(store, last["id"])
@@ -132,28 +142,35 @@ def read(store: Store, name: str | None = None) -> Leaderboard:
     others = (
         [] if name else [row["name"] for row in store.query("SELECT id, name FROM sessions") if row["id"] not in ids]
     )
-    state = refit.pooled(store, ids)
-    ahead = reputation.separation(state) if state.settled else None
-    judged = reputation.judges(state) if state.settled and state.judges else None
+    learnt = once(("learnt", *ids, *_last(store)), lambda: _learn(store, ids))
     return Leaderboard(
         sigma=book["sigma"] if book else None,
         rounds=sum(sessions.rounds_done(store, session) for session in ids),
-        members=_standings(store, ids, _learnt(store, ids, state, judged)),
+        members=_standings(store, ids, learnt.members),
         pooled=tuple(row["name"] for row in pool),
         left_out=tuple(others),
-        settled=state.settled,
-        judges=Help(judged.sceptic.value, judged.sceptic.low, judged.sceptic.high, judged.shown) if judged else Help(),
-        first=ahead.first.partition("\x1f")[0] if ahead else None,
-        second=ahead.second.partition("\x1f")[0] if ahead else None,
-        more=ahead.more if ahead else None,
+        settled=learnt.settled,
+        judges=learnt.judges,
+        first=learnt.first,
+        second=learnt.second,
+        more=learnt.more,
     )
 
 
-def _learnt(store: Store, ids: list[int], state: State, judged: Judges | None) -> dict[str, Row]:
-    """What the regression says of each member, by `key_of` its identity."""
+def _last(store: Store) -> tuple[object, ...]:
+    """The last rows of what the regression reads: it changes when a vote is counted or settled, not with every call."""
+    return tuple(next(store.query(f"SELECT max(id) AS id FROM {table}"))["id"] for table in _READS)
+
+
+def _learn(store: Store, ids: list[int]) -> _Learnt:
+    """The regression over those sessions: the dear part of a leaderboard."""
+    from council import refit
     from council.judge import reputation
     from council.views import calibration
 
+    state = refit.pooled(store, ids)
+    ahead = reputation.separation(state) if state.settled else None
+    judged = reputation.judges(state) if state.settled and state.judges else None
     found: dict[str, Row] = {name: {**_UNKNOWN, "brier_base": None} for name in {*state.members, *state.judges}}
     for skill in reputation.proposers(state, SEED) if state.settled else ():
         e = skill.skill
@@ -165,7 +182,14 @@ def _learnt(store: Store, ids: list[int], state: State, judged: Judges | None) -
         found[name] |= {"judge_weight": w.value, "judge_low": w.low, "judge_high": w.high}
     for name, came in calibration.read(store, ids).items():
         found.setdefault(name, dict(_UNKNOWN))["brier_base"] = came.base
-    return found
+    return _Learnt(
+        settled=state.settled,
+        members=found,
+        judges=Help(judged.sceptic.value, judged.sceptic.low, judged.sceptic.high, judged.shown) if judged else Help(),
+        first=ahead.first.partition("\x1f")[0] if ahead else None,
+        second=ahead.second.partition("\x1f")[0] if ahead else None,
+        more=ahead.more if ahead else None,
+    )
 
 
 def _standings(store: Store, ids: list[int], learnt: dict[str, Row]) -> tuple[Standing, ...]:
@@ -203,6 +227,7 @@ _UNKNOWN: Row = dict.fromkeys(
         *("rank_low", "rank_high", "brier_base"),
     )
 )
+_READS = ("members", "tallies", "verdicts", "settlements")
 _SUMS = (
     *("proposals", "run", "kept", "bad_replies", "tokens_in", "tokens_out", "cost_usd"),
     *("brier_others", "brier_self", "forecasts", "settled", "kept_gain", "unanswered_usd"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from council.errors import UsageError
 from council.views import leaderboard, sessions
 from council.views.leaderboard import Standing
+from council.views.once import Once, anew
 from council.views.sessions import Row
 from council.views.words import clean
 
@@ -48,13 +49,13 @@ _PROPOSALS = (
 )
 
 
-def read(store: Store, member: str, name: str | None = None) -> Member:
+def read(store: Store, member: str, name: str | None = None, once: Once = anew) -> Member:
     """A member of the named session, or of the last one. Raises UsageError for one that is not there."""
     session = sessions.find(store, name)
     row = store.one("members", session=session["id"], name=member)
     if row is None:
         raise UsageError(f"session {clean(session['name'])} has no member {clean(member, 60)!r}")
-    board = leaderboard.read(store, session["name"])
+    board = leaderboard.read(store, session["name"], once)
     kinds = "SELECT kind, count(*) AS n FROM outcomes WHERE session = ? AND member = ? GROUP BY kind"
     trend = (
         "SELECT [round], brier FROM reputation WHERE session = ? AND member = ? AND brier IS NOT NULL ORDER BY number"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from council.views import leaderboard, sessions, staircase, status
 from council.views.leaderboard import Standing
+from council.views.once import Once, anew
 from council.views.sessions import Row
 from council.views.staircase import Staircase
 from council.views.status import Status
@@ -59,14 +60,14 @@ def changed(store: Store) -> int:
     return store.head()[0]
 
 
-def read(store: Store, name: str | None = None) -> Watch:
+def read(store: Store, name: str | None = None, once: Once = anew) -> Watch:
     """The named session, or the last one."""
     session = sessions.find(store, name)
     found = status.read(store, session["name"])
     stop = session["config"].get("stop") if isinstance(session["config"], dict) else None
     total = stop.get("rounds") if isinstance(stop, dict) else None
     states = _states(store, session["id"], found.round)
-    board = leaderboard.read(store, session["name"])
+    board = leaderboard.read(store, session["name"], once)
     return Watch(
         status=found,
         staircase=staircase.read(store, session["name"]),

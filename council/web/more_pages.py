@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def member_page(store: Store, ask: Ask, reader: Reader) -> Page:
     """One member: standing, reliability, trend, proposals."""
-    found = member.read(store, ask.args.get("name", ""), ask.session)
+    found = member.read(store, ask.args.get("name", ""), ask.session, reader.once)
     return Page({"member": found, "m": found.standing}, found.as_json())
 
 
@@ -82,7 +82,7 @@ def chart(store: Store, ask: Ask, reader: Reader) -> str:
         if log is None:
             raise UsageError(f"experiment {number} has no log")
         return reader.once(("curve", session["id"], number), lambda: svg.alone(charts.curve(log["curve"])))
-    found = member.read(store, ask.args.get("name", ""), session["name"])
+    found = member.read(store, ask.args.get("name", ""), session["name"], reader.once)
     if kind == "reliability":
         bins = ("reliability", session["id"], found.standing.name, found.reliability)
         return reader.once(bins, lambda: svg.alone(charts.reliability(found.reliability)))

@@ -80,7 +80,8 @@ def overview(store: Store, ask: Ask, reader: Reader) -> Page:
     """Big numbers, what happened, the staircase, the running step, the last rounds, the members."""
     session = sessions.find(store, ask.session)
     name, seq = session["name"], watch.changed(store)
-    found, paid = reader.once(("overview", name, seq), lambda: (watch.read(store, name), costs.read(store, name)))
+    found = reader.once(("watch", name, seq), lambda: watch.read(store, name, reader.once))
+    paid = reader.once(("costs", name, seq), lambda: costs.read(store, name))
     said = night.told(found.status, paid, night.proposals(store, session["id"]))
     context = {
         "status": found.status,
@@ -165,7 +166,7 @@ def members_page(store: Store, ask: Ask, reader: Reader) -> Page:
     """The leaderboard of one session, or of all that compare."""
     pooled = ask.args.get("pool") == "all"
     name = None if pooled else sessions.find(store, ask.session)["name"]
-    found = leaderboard.read(store, name)
+    found = leaderboard.read(store, name, reader.once)
     return Page({"board": found, "pooled": pooled}, found.as_json())
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ from council import live
 from council.errors import StoreError
 from council.lock import holder
 from council.store import Store
+from council.views.once import Kept
 
 T = TypeVar("T")
 THREADS = 2
@@ -33,8 +33,7 @@ class Reader:
         self.path = home / "council.db"
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="pages")
         self._local = threading.local()
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
-        self._lock = threading.Lock()
+        self.once = Kept(KEPT)
 
     @property
     def ready(self) -> bool:
@@ -59,19 +58,6 @@ class Reader:
         if holder(self.home / "lock") is None:
             return None
         return live.read(self.home / live.NAME) or {}
-
-    def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What `make` gives, made once per key: the key names everything it depends on. Call it inside a view."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]  # type: ignore[no-any-return]
-        made = make()
-        with self._lock:
-            self._kept[key] = made
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return made
 
     def warm(self) -> None:
         """Load what draws charts before the first page asks for one."""
