@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from council.cli.common import as_json, reading, session_option, show, show_json
+from council.cli.common import as_json, reading, show, show_json
 
 if TYPE_CHECKING:
     from council.views.search import Hit
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @click.command("search")
 @click.argument("text", nargs=-1, required=True)
-@session_option
+@click.option("--session", metavar="NAME", help="Only the session of that name. [default: all]")
 @click.option("--limit", type=click.IntRange(1, 1000), default=30, show_default=True, help="Most places to show.")
 @as_json
 @click.pass_context
 def command(ctx: click.Context, text: tuple[str, ...], session: str | None, limit: int, as_json: bool) -> None:
     """Find words in everything that members wrote.
 
-    Replies, proposals, critiques, answers and the reasons of checks and verdicts, over all sessions or one --session.
-    Every word must occur; "quotes" hold a phrase together. Exit code 1 when nothing is found.
+    Replies, proposals, critiques, answers and the reasons of checks and verdicts, the newest first. Every word must
+    occur; "quotes" hold a phrase together. Exit code 1 when nothing is found.
 
     \b
     Example:
@@ -35,10 +35,12 @@ def command(ctx: click.Context, text: tuple[str, ...], session: str | None, limi
     with reading(ctx) as store:
         found = search.read(store, " ".join(text), session, limit)
     if as_json:
-        show_json([hit.as_json() for hit in found])
+        show_json([hit.as_json() for hit in found.hits])
     else:
-        show(_lines(found) if found else ["nothing was found"])
-    ctx.exit(0 if found else 1)
+        show(_lines(found.hits) if found.hits else ["nothing was found"])
+    if more := found.total - len(found.hits):
+        click.echo(f"{more} older places are not shown; --limit {min(1000, found.total)} shows more", err=True)
+    ctx.exit(0 if found.hits else 1)
 
 
 def _lines(found: tuple[Hit, ...]) -> list[str]:
@@ -47,7 +49,8 @@ def _lines(found: tuple[Hit, ...]) -> list[str]:
     colour, told = colourful(sys.stdout), []
     for hit in found:
         who = f" {hit.member}" if hit.member else ""
-        head = fit(f"{hit.session} round {hit.round}{who}: {hit.source}, {hit.where}", width())
+        call = f", call {hit.call}" if hit.call else ""
+        head = fit(f"{hit.session} round {hit.round}{who}: {hit.source}, {hit.where}{call}", width())
         room, body = 2 * width() - 4, ""
         for text, hit_ in hit.snippet:
             part = fit(text, room) if room > 0 else ""

@@ -1,13 +1,12 @@
 """Full text over what members wrote: replies, proposals, critiques, answers, and the reasons of verdicts and checks.
 
 Replies have an index (FTS5); the rest is small and is read through. A query is words that must all occur, or "a phrase
-in quotes". How to extend: a new place to look is a line in PLACES.
+in quotes". Places of every kind come together, the newest first. How to extend: a new place is a line in PLACES.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -27,13 +26,14 @@ Segment = tuple[str, bool]
 
 @dataclass(frozen=True)
 class Hit:
-    """One place: `source` is what kind of text it is, `where` a step, a title or an experiment."""
+    """One place: `source` is what kind of text it is, `where` a step, title or experiment; a reply has its call."""
 
     source: str
     session: str
     round: int
     member: str
     where: str
+    call: int | None
     snippet: tuple[Segment, ...]
 
     def as_json(self) -> dict[str, object]:
@@ -43,14 +43,25 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class Found:
+    """The newest places, and how many there are in all."""
+
+    hits: tuple[Hit, ...]
+    total: int
+
+
+@dataclass(frozen=True)
 class Place:
-    """Texts that carry their session and round: the query yields round, session, member, place and text."""
+    """Texts that carry their session and round: the query yields when and where, member, place and text."""
 
     source: str
     sql: str
 
 
-_FROM = "SELECT x.[round], s.name AS session, {} AS member, {} AS place, {} AS text FROM {} x "
+_FROM = (
+    "SELECT x.session AS sid, x.[round], x.at, s.name AS session, {} AS member, {} AS place, {} AS text, NULL AS call "
+    "FROM {} x "
+)
 _JOIN = "JOIN sessions s ON s.id = x.session "
 PLACES = (
     Place("proposal", _FROM.format("x.member", "x.title", "x.title || ' — ' || x.hypothesis", "proposals") + _JOIN),
@@ -64,9 +75,12 @@ PLACES = (
     Place("outcome", _FROM.format("x.member", "x.step || ': ' || x.kind", "x.detail", "outcomes") + _JOIN),
 )
 _REPLIES = (
-    "SELECT c.[round], s.name AS session, c.member, c.step AS place, r.text FROM replies_fts f "
-    "JOIN replies r ON r.id = f.rowid JOIN calls c ON c.id = r.call JOIN sessions s ON s.id = c.session "
-    "WHERE replies_fts MATCH ? AND (?2 IS NULL OR s.name = ?2) ORDER BY c.id DESC LIMIT ?3"
+    # the texts are read only once it is known which ones are shown
+    "SELECT f.*, r.text FROM (SELECT r.id, c.session AS sid, c.[round], r.at AS at, s.name AS session, c.member, "
+    "c.step AS place, c.id AS call, count(*) OVER () AS total "
+    "FROM replies_fts JOIN replies r ON r.id = replies_fts.rowid JOIN calls c ON c.id = r.call "
+    "JOIN sessions s ON s.id = c.session WHERE replies_fts MATCH ? AND (? IS NULL OR s.name = ?) "
+    "ORDER BY sid DESC, c.[round] DESC, r.at DESC LIMIT ?) f JOIN replies r ON r.id = f.id"
 )
 
 
@@ -79,24 +93,22 @@ def words_of(text: str) -> list[str]:
     return found
 
 
-def read(store: Store, text: str, name: str | None = None, limit: int = 50) -> tuple[Hit, ...]:
-    """The newest places where every word occurs, replies last; in the named session or in all."""
+def read(store: Store, text: str, name: str | None = None, limit: int = 50) -> Found:
+    """The newest places where every word occurs, in the named session or in all."""
     words = words_of(text)
     if name is not None:
         sessions.find(store, name)
-    hits = [hit for place in PLACES for hit in _plain(store, place, words, name, limit)]
-    hits.sort(key=lambda hit: (hit.session, hit.round), reverse=True)
+    has = " AND ".join("instr(lower(text), lower(?)) > 0" for _ in words)  # also behind a NUL
+    rows: list[tuple[str, sessions.Row]] = []
+    for place in PLACES:
+        found = f"SELECT *, count(*) OVER () AS total FROM ({place.sql}) WHERE {has} AND (? IS NULL OR session = ?)"
+        sql = f"{found} ORDER BY sid DESC, [round] DESC, at DESC LIMIT ?"
+        rows += [(place.source, row) for row in store.query(sql, *words, name, name, limit)]
     quoted = " ".join('"' + word.replace('"', " ") + '"' for word in words)
-    replies = store.query(_REPLIES, quoted, name, limit) if len(hits) < limit else iter(())
-    return (*hits[:limit], *(_hit("reply", row, words) for row in replies))[:limit]
-
-
-def _plain(store: Store, place: Place, words: list[str], name: str | None, limit: int) -> Iterator[Hit]:
-    """Texts without an index: SQLite looks for every word, also behind a NUL, without regard to case in ASCII."""
-    has = " AND ".join("instr(lower(text), lower(?)) > 0" for _ in words)
-    where = f"SELECT * FROM ({place.sql}) WHERE {has} AND (? IS NULL OR session = ?) ORDER BY [round] DESC LIMIT ?"
-    for row in store.query(where, *words, name, name, limit):
-        yield _hit(place.source, row, words)
+    rows += [("reply", row) for row in store.query(_REPLIES, quoted, name, name, limit)]
+    rows.sort(key=lambda row: (row[1]["sid"], row[1]["round"], row[1]["at"]), reverse=True)
+    total = sum({source: row["total"] for source, row in rows}.values())
+    return Found(tuple(_hit(source, row, words) for source, row in rows[:limit]), total)
 
 
 def _hit(source: str, row: sessions.Row, words: list[str]) -> Hit:
@@ -106,6 +118,7 @@ def _hit(source: str, row: sessions.Row, words: list[str]) -> Hit:
         round=row["round"],
         member=clean(row["member"], 60),
         where=clean(row["place"], 100),
+        call=row["call"],
         snippet=snippet(row["text"], words),
     )
 

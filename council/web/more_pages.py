@@ -45,12 +45,12 @@ def search_page(store: Store, ask: Ask, reader: Reader) -> Page:
     everywhere = ask.args.get("all") == "1"
     try:
         name = None if everywhere else sessions.find(store, ask.session)["name"]
-        hits = search.read(store, text, name, 100) if text else ()
+        found = search.read(store, text, name, 100) if text else search.Found((), 0)
         wrong = ""
     except UsageError as error:
-        hits, wrong = (), error.message
-    context = {"q": text, "hits": hits, "everywhere": everywhere, "wrong": wrong}
-    return Page(context, [hit.as_json() for hit in hits])
+        found, wrong = search.Found((), 0), error.message
+    context = {"q": text, "hits": found.hits, "total": found.total, "everywhere": everywhere, "wrong": wrong}
+    return Page(context, [hit.as_json() for hit in found.hits])
 
 
 def call_page(store: Store, ask: Ask, reader: Reader) -> Page:

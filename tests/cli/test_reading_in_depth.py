@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import unicodedata
 from contextlib import closing
@@ -58,15 +59,31 @@ def acts(text: str) -> list[str]:
     ],
 )
 def test_search_finds_words_wherever_members_wrote_them(store, text, source, piece):
-    hits = search.read(store, text, "first", 500)
+    hits = search.read(store, text, "first", 500).hits
     told = {hit.source: str(hit.as_json()["snippet"]) for hit in reversed(hits)}
     assert (source in told and piece in told[source]) if source else source is None
 
 
 def test_search_tells_the_session_round_and_member(store):
-    hit = next(h for h in search.read(store, "low early") if h.source == "proposal")
+    hit = next(h for h in search.read(store, "low early").hits if h.source == "proposal")
     assert (hit.session, hit.round) == ("second", 3) and hit.member
-    assert {h.session for h in search.read(store, "curvature", "first", 500)} == {"first"}
+    assert {h.session for h in search.read(store, "curvature", "first", 500).hits} == {"first"}
+
+
+def test_search_shows_the_newest_of_every_kind_and_counts_the_rest(store):
+    every = search.read(store, "curvature", limit=10_000)
+    assert every.total == len(every.hits) > 30
+    few = search.read(store, "curvature", limit=30)
+    assert few.hits == every.hits[:30] and few.total == every.total
+    assert {"proposal", "reply"} <= {hit.source for hit in few.hits}
+    rounds = [(hit.session == "second", hit.round) for hit in every.hits]
+    assert rounds == sorted(rounds, reverse=True)
+
+
+def test_a_reply_is_found_with_its_call(store):
+    for hit in search.read(store, "curvature", "first", 10_000).hits:
+        assert (hit.call is not None) == (hit.source == "reply")
+        assert hit.call is None or "curvature" in calls.one(store, hit.call).text
 
 
 @pytest.mark.parametrize("text", ['"', "'", "*", "NEAR(", "a AND", "text:", "%", "''--", "()"])
@@ -78,7 +95,7 @@ def test_no_query_breaks_the_search(store, text):
 
 
 def test_a_per_cent_sign_is_no_wildcard(store):
-    assert search.read(store, "low%early") == ()
+    assert search.read(store, "low%early") == search.Found((), 0)
 
 
 def test_search_on_the_command_line(deep, council):
@@ -87,6 +104,8 @@ def test_search_on_the_command_line(deep, council):
     assert all(len(line) <= 170 for line in found.stdout.splitlines())
     rows = json.loads(council(deep, "search", "curvature", "--session", "first", "--json").stdout)
     assert {row["session"] for row in rows} == {"first"} and len(rows) == 30
+    assert re.search(r"^\d+ older places are not shown; --limit \d+ shows more$", found.stderr.strip())
+    assert ", call " in council(deep, "search", "curvature", "--limit", "100").stdout
     assert council(deep, "search", "zebra").exit_code == 1
     assert council(deep, "search", "x", "--session", "none").exit_code == 2
 
