@@ -21,9 +21,12 @@ _LINE = re.compile(
     r"^[\s>|*_#-]*(?:(?:rank\s*)?#?(?P<place>\d{1,3})\s*(?:[.):|]|st\b|nd\b|rd\b|th\b|\s)[\s|*_-]*)?"
     r"(?:(?:proposal|label|option|candidate)\s+)?[*_`\"'\[(<]*(?P<label>[A-Za-z]{1,3})[*_`\"'\])>]*(?P<gap>(?:[\s|:=,;–—>*_`]|-(?!\d))+)"
     r"(?:\(?\s*(?:forecast|probability|prob|p|f|confidence|chance)\s*[:=]?\s*)?"
-    r"(?P<said>[*_`(]*(?:[-−]?\d{1,3}(?:[.,]\d+)?|[.,]\d+)\s*%?)(?P<rest>.*)$",
+    r"(?P<said>[*_`(]*(?:(?:[~≈∼<>≤≥]|about\b|around\b|approx\.?|roughly\b|ca\.)\s*)?"
+    r"(?:\d{1,3}\s*/\s*\d{1,3}|(?:[-−]?\d{1,3}(?:[.,]\d+)?|[.,]\d+)\s*%?))(?P<rest>.*)$",
     re.IGNORECASE,
 )
+_GOES_ON = re.compile(r"[-–][.\d]|/\s*[.\d]|(?:to|or)\s+[.\d]")
+"""After a number: it is one end of a range, or part of something else."""
 _RANKING = re.compile(
     r"^[\s>*_#-]*(?:final\s+)?(?:ranking|order|rank)[*_]*\s*(?:\([^)]*\))?\s*[:=][*_]*\s*(.+)$",
     re.IGNORECASE | re.MULTILINE,
@@ -81,7 +84,7 @@ def _from_lines(text: str, known: dict[str, str], strict: bool) -> Pairs:
         if label not in known and not (strict and match["place"] and len(label) == 1):
             continue
         place = int(match["place"]) if match["place"] else None
-        rows.append((place, label, _probability(match["said"])))
+        rows.append((place, label, None if _GOES_ON.match(match["rest"]) else _probability(match["said"])))
     rows = _without_repeats(rows)
     if all(place is not None for place, _, _ in rows) and len({place for place, _, _ in rows}) == len(rows):
         rows.sort(key=lambda row: row[0] or 0)
@@ -99,8 +102,8 @@ def _without_repeats(rows: list[tuple[int | None, str, float | None]]) -> list[t
 
 def _probability(said: str) -> float | None:
     """A number as written; whole numbers of percent are kept above 1 until all are seen."""
-    bare = said.strip("*_`( ")
-    if "%" in bare or "." in bare or "," in bare:
+    bare = re.sub(r"^(?:[~≈∼<>≤≥]|[a-z]+\.?)\s*", "", said.strip("*_`( "), flags=re.IGNORECASE)
+    if "%" in bare or "." in bare or "," in bare or "/" in bare:
         return number(bare)
     try:
         value = float(bare.replace("−", "-"))

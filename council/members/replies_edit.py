@@ -25,6 +25,9 @@ _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})([^\n`]*)$", re.MULTILINE)
 _PATH = re.compile(r"[\w.@~/\\-]*[\w-]\.(?:py|md|txt|toml|ya?ml|json|sh|cfg|lock|db|ini)\b")
 _NAMED = re.compile(r"^[ \t>*#`]*(?:[Ff]ile: *)?(?:\./)?(?:lab/)?train\.py[ \t*`:]*$\n?", re.MULTILINE)
 _HUNK = re.compile(r"^@@(?:[^@\n]*@@)?.*$")
+_PATCH = re.compile(r"^[ \t]*\*\*\* (Add File|Update File|Delete File|Move to):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_RENAMED = re.compile(r"^(?:rename|copy) (?:from|to) (.+)$|^diff --git (?:a/)?(\S+) (?:b/)?(\S+)$", re.MULTILINE)
+_FILES = re.compile(r"^--- .*\n\+\+\+ ([^\s]+)", re.MULTILINE)
 _WHOLE = re.compile(r"^def (build|train)\b", re.MULTILINE)
 _LEFT_OUT = re.compile(
     r"^[ \t]*(?:#[ \t]*)?(?:\.\.\.|…)[^\n]*\b(?:rest|remain\w*|existing|unchanged|same|previous|omitted)\b[^\n]*$"
@@ -48,8 +51,11 @@ def has_edit(text: str) -> bool:
 
 def find_edit(text: str, source: str) -> Found | None:
     """The edit of a reply for `source`, or None if it has none."""
+    _check_headers(text)
     if _OPEN.search(text):
         blocks, prose = _from_markers(text)
+        for match in _FILES.finditer(prose):  # a diff besides the blocks is not taken, but what it names counts
+            _check_path(len(blocks) + 1, match[1])
         whole = blocks[0].replace if len(blocks) == 1 and not blocks[0].search.strip() else ""
         if whole and len(_WHOLE.findall(whole)) >= 2:
             return Found(Edit(whole=_ended(whole)), prose)
@@ -111,6 +117,17 @@ def _check_path(number: int, path: str | None) -> None:
         raise BadReply(f"block {number} changes {path[:120]!r}; only {TRAIN_PY} may change, so nothing was taken")
 
 
+def _check_headers(text: str) -> None:
+    """Every file that the headers of a patch name: one that may not change must not be dropped in silence."""
+    for number, match in enumerate(_PATCH.finditer(text), 1):
+        _check_path(number, match[2])
+        if match[1] in ("Delete File", "Move to"):
+            raise BadReply(f"the patch would delete or move {TRAIN_PY}; it can only be changed")
+    for match in _RENAMED.finditer(text):
+        for path in filter(None, match.groups()):
+            _check_path(1, path)
+
+
 def _unfenced(text: str) -> str:
     """A half of a block without a fence that was put inside the markers."""
     lines = text.split("\n")
@@ -130,7 +147,8 @@ def _dedented(block: Block, indent: str) -> Block:
 
 
 def _is_diff(text: str) -> bool:
-    return bool(re.search(r"^[ \t]*@@", text, re.MULTILINE) and re.search(r"^[ \t]*[+-]", text, re.MULTILINE))
+    head = re.search(r"^[ \t]*@@|^\*\*\* Update File:", text, re.MULTILINE)
+    return bool(head and re.search(r"^[ \t]*[+-]", text, re.MULTILINE))
 
 
 def _from_diff(text: str) -> tuple[list[Block], str]:
@@ -158,7 +176,7 @@ def _from_diff(text: str) -> tuple[list[Block], str]:
         inside = False
 
     for at, line in enumerate(lines):
-        if _HUNK.match(line):
+        if _HUNK.match(line) or line.startswith("*** Update File:"):  # such a patch may begin without @@
             close()
             inside = True
         elif re.match(r"(?:---|\+\+\+) ", line) and (not inside or _starts_file(lines, at)):

@@ -60,7 +60,7 @@ def as_json(text: str) -> dict[str, Any] | None:
 
 
 def number(said: object) -> float | None:
-    """A probability from `0.35`, `.35`, `0,35`, `35%`, `about 35 percent`; None where there is none from 0 to 1."""
+    """A probability from `0.35`, `.35`, `0,35`, `35%`, `7/20`, `about 35 percent`; None if there is none from 0 to 1."""
     if isinstance(said, bool):
         return None
     if isinstance(said, int | float):
@@ -74,10 +74,8 @@ def number(said: object) -> float | None:
     value = float(match[1].replace(",", "."))
     if match[2]:
         value /= 100
-    elif value > 1:
-        scale = re.match(r"\s*/\s*(100|10)\b", said[match.end() :])
-        if scale:
-            value /= float(scale[1])
+    elif whole := re.match(r"\s*/\s*(\d{1,3})(?![\d.,])", said[match.end() :]):
+        value = value / int(whole[1]) if int(whole[1]) else math.inf
     return value if 0 <= value <= 1 else None
 
 
