@@ -14,7 +14,9 @@ from council.cli.common import as_json, reading, session_option, show, show_json
 @session_option
 @click.option("--diff", is_flag=True, help="Print the edit that ran, as a diff.")
 @click.option("--prompts", is_flag=True, help="Print every call: what was asked and what came back.")
-@click.option("--raw", metavar="MEMBER", help="Print a member's calls as they went over the wire, as JSON.")
+@click.option(
+    "--raw", metavar="MEMBER", help="Print a member's calls as JSON: request, text of the reply, the rest of it."
+)
 @click.option("--log", is_flag=True, help="Print the end of each experiment's log.")
 @as_json
 @click.pass_context

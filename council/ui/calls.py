@@ -1,4 +1,7 @@
-"""Calls and logs as lines of text: prompts and replies verbatim but inert, raw replies as JSON, the end of each log."""
+"""Calls and logs as lines of text: prompts and replies in full but inert, calls as JSON, the end of each log.
+
+Nothing of a call is cut, however long its lines are: who reads one wants every word, and a terminal wraps by itself.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Sequence
 from council.ui.jsonlines import line
 from council.ui.text import paint, wrap
 from council.views.calls import Call, Log
-from council.views.words import clean, clean_lines, count, money, number
+from council.views.words import clean, clean_lines, count, money, number, whole_lines
 
 
 def prompts(calls: Sequence[Call], colour: bool = False) -> list[str]:
@@ -16,16 +19,16 @@ def prompts(calls: Sequence[Call], colour: bool = False) -> list[str]:
     for call in calls:
         found += [*_head(call, colour)]
         for role, text in call.messages():
-            found += [paint(f"  [{clean(role, 20)}]", "place", colour), *(f"  {x}" for x in clean_lines(text))]
-        found += [paint("  [reply]", "place", colour), *(f"  {x}" for x in clean_lines(call.text)), ""]
+            found += [paint(f"  [{clean(role, 20)}]", "place", colour), *(f"  {x}" for x in whole_lines(text))]
+        found += [paint("  [reply]", "place", colour), *(f"  {x}" for x in whole_lines(call.text)), ""]
     return found or ["This round made no call to a language model."]
 
 
 def raw(calls: Sequence[Call], colour: bool = False) -> list[str]:
-    """Each call's request and what the provider sent back, as stored."""
+    """Each call's request, the text of its reply and what else the provider sent, as stored."""
     found: list[str] = []
     for call in calls:
-        body = {"request": call.request, "reply": call.raw if call.raw is not None else call.text}
+        body = {"request": call.request, "text": call.text, "raw": call.raw}
         found += [*_head(call, colour), *line(body, indent=2).split("\n"), ""]
     return found or ["This member made no call in this round."]
 

@@ -117,6 +117,43 @@ def test_prompts_show_what_was_asked_and_what_came_back(deep, council):
     assert acts(told.stdout) == []
 
 
+LONG = "word " * 1200 + "and the last\n" + "\n".join(f"line {n}" for n in range(3000)) + "\nthe end\x1b[2J"
+
+
+@pytest.fixture
+def talkative(tmp_path):
+    """A lab with one call whose prompt and reply are long in both ways."""
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    path = tmp_path / ".council" / "council.db"
+    path.parent.mkdir()
+    write(path, rounds=1, name="first")
+    with closing(Store(path)) as store:
+        at = {"session": 1, "round": 1, "step": "propose", "member": "opus", "attempt": 9, "turn": 1, "at": 1.0}
+        request = {"messages": [{"role": "user", "content": f"{LONG} of the prompt"}]}
+        sent = {**at, "provider": "anthropic", "model": "m", "request": request, "reserved_usd": 1.0}
+        call = store.insert("calls", sent)
+        counts = {"tokens_in": 1, "tokens_cached": 0, "tokens_out": 1, "cost_usd": 0.1, "seconds": 1.0}
+        reply = {"text": f"{LONG} of the reply", "raw": {"id": "msg_77", "usage": {"output_tokens": 1}}}
+        store.insert("replies", {"call": call, "at": 2.0, "status": "ok", **counts, **reply})
+    return tmp_path
+
+
+def test_nothing_of_a_long_prompt_or_reply_is_cut(talkative, council):
+    told = council(talkative, "show", "1", "--prompts").stdout
+    lines = [line.strip() for line in told.splitlines()]
+    assert lines.count(f"{'word ' * 1200}and the last") == 2
+    assert all(lines.count(f"line {n}") == 2 for n in range(3000))
+    assert "the end␛[2J of the prompt" in lines and "the end␛[2J of the reply" in lines and acts(told) == []
+
+
+def test_raw_holds_the_request_the_text_and_what_else_came(talkative, council):
+    told = council(talkative, "show", "1", "--raw", "opus").stdout
+    assert told.isascii()
+    found = json.loads(told[told.rindex("\n{\n") :])
+    assert found["request"]["messages"][0]["content"] == f"{LONG} of the prompt"
+    assert found["text"] == f"{LONG} of the reply" and found["raw"]["id"] == "msg_77"
+
+
 def test_raw_shows_one_members_wire(deep, council):
     told = council(deep, "show", "3", "--session", "first", "--raw", "opus")
     assert '"choices"' in told.stdout and "gpt-large" not in told.stdout and told.stdout.isascii()
