@@ -1,7 +1,8 @@
 """What keeps the pages harmless: GET only, known hosts only, a strict policy of content, no character that acts.
 
-An ASGI layer around everything, Datasette's own pages included. HTML is searched for characters that hide or reorder
-text, CSV for cells that a spreadsheet would compute. How to extend: a new rule about responses goes into `_finish`.
+An ASGI layer around everything, Datasette's own pages included; those about the server itself (`/-/`) are closed. HTML
+is searched for characters that hide or reorder text, CSV for cells that a spreadsheet would compute. How to extend: a
+new rule about responses goes into `_inert`.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ class Guard:
             return
         if scope["method"] not in ("GET", "HEAD"):
             await _refuse(send, 405, "Only GET: these pages change nothing.")
+        elif scope["path"].startswith("/-/"):
+            await _refuse(send, 404, "There is no such page.")
         elif not self._known(scope):
             await _refuse(send, 421, "This host name is not one of this server's. Use http://127.0.0.1 and its port.")
         else:

@@ -16,7 +16,7 @@ from datasette.views.base import DatasetteError
 
 from council.ui import report
 from council.views import words
-from council.web import queries
+from council.web import data, queries
 from council.web.routes import ROUTES
 
 
@@ -68,6 +68,12 @@ def _whole(text: object) -> str:
 def _pretty(value: object) -> str:
     """A JSON value in lines."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@hookimpl
+def render_cell(column: str, value: object) -> Any:
+    """A cell of a table or of an answer to SQL."""
+    return data.cell(column, value)
 
 
 @hookimpl

@@ -35,7 +35,7 @@ def application(home: Path, host: str = "127.0.0.1") -> App:
     from datasette.app import Datasette
     from datasette.plugins import pm
 
-    from council.web import plugin
+    from council.web import data, plugin
     from council.web.reader import Reader
 
     if not pm.is_registered(plugin):
@@ -47,7 +47,7 @@ def application(home: Path, host: str = "127.0.0.1") -> App:
         settings=SETTINGS,
         template_dir=str(HERE / "templates"),
         static_mounts=[("assets", str(HERE / "static"))],
-        metadata={"title": "The council"},
+        metadata=data.metadata(),
     )
     made.council = Reader(home)
     hosts = {*LOCAL, host, *([socket.gethostname()] if host not in LOCAL else [])}

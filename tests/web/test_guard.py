@@ -16,6 +16,7 @@ from council import importing
 from council.cli import cli
 from council.errors import UsageError
 from council.store import Store
+from council.web.data import FACETS
 from council.web.guard import OURS, THEIRS, Guard
 from council.web.routes import PAGES
 from council.web.server import listen
@@ -26,6 +27,21 @@ from tests.web.conftest import ask, lab, serve
 @pytest.mark.parametrize("path", ["/", "/council", "/-/logout"])
 def test_only_get_is_answered(plain, method, path):
     assert ask(plain, path, method)[0] == 405
+
+
+@pytest.mark.parametrize(
+    "name", ["databases", "threads", "messages", "allow-debug", "settings.json", "plugins", "logout"]
+)
+def test_pages_about_the_server_itself_are_closed(plain, name):
+    for prefix in ("/-/", "/%2D/", "/-%2f"):
+        status, _, body = ask(plain, prefix + name)
+        assert status == 404 and str(plain.home) not in body
+
+
+@pytest.mark.parametrize("table", FACETS)
+def test_every_facet_is_a_column(plain, table):
+    found = json.loads(ask(plain, f"/council/{table}.json?_size=1")[2])
+    assert set(FACETS[table]) == set(found["facet_results"])
 
 
 @pytest.mark.parametrize(

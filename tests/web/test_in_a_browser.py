@@ -80,6 +80,22 @@ def test_filters_stand_in_the_address_and_go_back(page, plain):
     assert page.locator("[role=status]").last.inner_text().startswith("60 rounds")
 
 
+def test_raw_tables_are_narrowed_by_facets_without_typing_an_address(page, plain):
+    page.goto(plain.url + "/council")
+    page.click("text=verdicts")
+    page.locator(".facet-info").get_by_role("link", name="keep", exact=True).click()
+    assert "kind=keep" in page.url
+    assert set(page.locator("td.col-kind").all_inner_texts()) == {"keep"}
+    assert page.locator("td.col-at").first.inner_text().startswith("2026-11-2")
+
+
+def test_questions_stand_before_tables_and_sql(page, plain):
+    page.goto(plain.url + "/council")
+    assert page.locator("h2").all_inner_texts() == ["What auditors ask", "Tables", "SQL"]
+    page.get_by_role("link", name="What each member's steps cost").click()
+    assert page.locator("td.col-usd").count() > 3
+
+
 def test_a_mark_of_the_staircase_leads_to_its_round(page, plain):
     page.goto(plain.url + "/")
     page.locator(".chart a").nth(5).click()
