@@ -75,13 +75,16 @@ def read(fd: int, size: int) -> bytearray:
 
 
 def read_into(fd: int, into: Buffer) -> None:
-    """Fill the writable bytes `into` from the start of `fd`. Raises Rejected if there are fewer.
+    """Fill the writable bytes `into` from the start of `fd`. Raises Rejected if there are fewer, or it cannot be read.
 
     Memory that is used again: fresh memory costs as much as the copy.
     """
     view, offset = memoryview(into), 0
     while offset < len(view):
-        count = os.preadv(fd, [view[offset:]], offset)
+        try:
+            count = os.preadv(fd, [view[offset:]], offset)
+        except OSError as error:  # such as a descriptor that is open for writing alone
+            raise Rejected("the box handed over memory that cannot be read") from error
         if count == 0:
             raise Rejected(f"the box handed over {offset} bytes where {len(view)} were announced")
         offset += count

@@ -13,7 +13,7 @@ import select
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from lab.clock import Clock
 from lab.errors import Ended, Rejected
@@ -125,14 +125,14 @@ class TrainPhase:
                 self.clock.ready()
                 self.on_ready()  # before the box goes on: while this takes its time, nobody looks at the clock
                 self._ready_at = time.monotonic()
+                self._tell("go")
                 self.startup_seconds = self._ready_at - self._began
-                self.box.channel.send("go")
             case "start":
                 if self._started:
                     raise Rejected("the box sent 'start' twice")
                 self._started = True
                 self.clock.started()
-                self.box.channel.send("tokens", self.tokens_fd, count=self.token_count)
+                self._tell("tokens", self.tokens_fd, count=self.token_count)
             case "log":
                 self.reported = {"steps": message.fields["step"], "loss": _finite(message.fields["loss"])}
             case "weights":
@@ -141,6 +141,13 @@ class TrainPhase:
                 raise told_of(message, self.lines) if self.has_text else error_of(message)
             case _:
                 raise Rejected(f"the box sent {message.kind!r} out of turn")
+
+    def _tell(self, kind: str, fd: int = -1, **fields: Any) -> None:
+        """Send the box a message; one that has hung up has ended, whatever it does since."""
+        try:
+            self.box.channel.send(kind, fd, **fields)
+        except OSError:
+            self._died(self.box.exit_code())
 
     def _finish(self, message: Message) -> None:
         self._keep_time()
@@ -169,7 +176,7 @@ class TrainPhase:
         if self.startup_seconds is None and now - self._began > STARTUP_SECONDS:
             raise Ended("void", f"the box was not ready after {STARTUP_SECONDS:g} s; is the machine overloaded?")
 
-    def _died(self, code: int | None) -> None:
+    def _died(self, code: int | None) -> NoReturn:
         deadline = time.monotonic() + 1.0
         while code is None and time.monotonic() < deadline:  # its socket closes a moment before it is dead
             time.sleep(0.01)

@@ -50,6 +50,8 @@ def test_a_plain_train_py_is_measured(honest: Measurement) -> None:
         ({"after": "sys.exit(3)"}, "crash", r"SystemExit: 3"),
         ({"step": "os._exit(7)"}, "crash", r"ended with exit code 7 without handing over weights"),
         ({"step": "os.abort()"}, "crash", r"ended by signal 6"),
+        ({"before": "import socket; bench._channel.send('start'); bench._channel.sock.shutdown(2); time.sleep(5)"},
+         "crash", r"^the box ended its connection without handing over weights"),
         ({"step": "torch.empty(1 << 50)"}, "oom", r"out of memory: RuntimeError"),
         ({"step": "os.kill(os.getpid(), 9)"}, "oom", r"signal 9"),
         ({"forward": "return logits[..., :-1]"}, "rejected", r"another shape than \[rows, T, V\]"),

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lab.errors import Rejected
-from lab.memory import ProgressPage, ProgressReader, anonymous, mapped, sealed, size_of
+from lab.memory import ProgressPage, ProgressReader, anonymous, mapped, read, sealed, size_of
 from lab.protocol import MAX_MESSAGE, Channel, Message, checked
 from lab.training import copied
 
@@ -182,3 +182,15 @@ def test_a_message_is_json(ends: tuple[Channel, Channel]) -> None:
     box.send("log", step=1, loss=None)
     size = struct.unpack(">I", referee.sock.recv(4))[0]
     assert json.loads(referee.sock.recv(size)) == ["log", {"step": 1, "loss": None}]
+
+
+def test_memory_that_cannot_be_read_is_rejected() -> None:
+    fd = sealed("weights", [bytes(8)])
+    blind = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY)
+    try:
+        assert size_of(blind, 8) == 8
+        with pytest.raises(Rejected, match="cannot be read"):
+            read(blind, 8)
+    finally:
+        os.close(blind)
+        os.close(fd)
