@@ -28,7 +28,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Thread:
-    """Everything said about the proposal behind one letter, in order of time."""
+    """Everything said about the proposal behind one letter, in the order in which it was said."""
 
     label: str
     member: str
@@ -51,22 +51,28 @@ def threads(store: Store, round_: int, name: str | None = None) -> tuple[Thread,
     """The threads of a round of the named session, or of the last one."""
     key = {"session": sessions.find(store, name)["id"], "round": round_}
     labels = assign(store.rows("proposals", **key))
-    entries: dict[str, list[Entry]] = defaultdict(list)
-    for label, versions in labels.versions.items():
-        for row in versions:
+    versions = {row["id"]: index for rows in labels.versions.values() for index, row in enumerate(rows)}
+    entries: dict[str, list[tuple[int, int, Entry]]] = defaultdict(list)
+    for label, rows in labels.versions.items():
+        for row in rows:
             kind = "proposal" if row["replaces"] is None else "revision" if "repair" not in row["step"] else "repair"
-            entries[label].append(Entry(kind, row["member"], row["at"], row["hypothesis"]))
-    for check in store.rows("checks", valid=0, **key):
-        if of := labels.name(check["proposal"]):
-            entries[of].append(Entry("refused", "", check["at"], check["reason"]))
-    for table, kind in (("critiques", "critique"), ("responses", "answer")):
-        for row in store.rows(table, **key):
-            if of := labels.name(row["proposal"]):
-                entries[of].append(Entry(kind, row["member"], row["at"], row["text"]))
+            entries[label].append((versions[row["id"]], 0, Entry(kind, row["member"], row["at"], row["hypothesis"])))
+    said = [(check, "refused", "", check["reason"]) for check in store.rows("checks", valid=0, **key)]
+    said += [(row, "critique", row["member"], row["text"]) for row in store.rows("critiques", **key)]
+    said += [(row, "answer", row["member"], row["text"]) for row in store.rows("responses", **key)]
+    for row, kind, member, text in said:
+        if of := labels.name(row["proposal"]):
+            place = ("refused", "critique", "answer").index(kind) + 1
+            entries[of].append((versions[row["proposal"]], place, Entry(kind, member, row["at"], text)))
     return tuple(
-        Thread(label, rows[0]["member"], rows[-1]["title"], tuple(sorted(entries[label], key=lambda e: e.at)))
+        Thread(label, rows[0]["member"], rows[-1]["title"], _in_order(entries[label]))
         for label, rows in labels.versions.items()
     )
+
+
+def _in_order(found: list[tuple[int, int, Entry]]) -> tuple[Entry, ...]:
+    """What was said of each version before the next one; moments alone are too coarse to tell."""
+    return tuple(entry for *_, entry in sorted(found, key=lambda place: (*place[:2], place[2].at)))
 
 
 def settled(store: Store, round_: int, name: str | None = None) -> tuple[Settled, ...]:

@@ -65,12 +65,34 @@ def test_a_round_costs_what_its_replies_cost(long):
         assert line.cost_usd == pytest.approx(next(long.query(sql, line.round))["usd"])
 
 
-def test_a_debate_is_told_in_order_of_time_under_its_letter(long):
+def test_a_debate_within_one_moment_is_told_in_the_order_it_had(tmp_path):
+    with closing(Store(tmp_path / "c.db")) as store:
+        opened = {"name": "n", "at": 1.0, "seed": "s", "commit": "c", "config": {}, "program": "", "versions": {}}
+        at = {"session": store.insert("sessions", opened), "round": 1, "at": 5.0}
+        said = {"hypothesis": "h", "family": "other", "edit": {}, "forecast": 0.5, "attempt": 1}
+
+        def proposal(step, replaces=None):
+            row = {**at, **said, "step": step, "member": "ann", "title": step, "replaces": replaces}
+            return store.insert("proposals", row)
+
+        first = proposal("propose")
+        mended = proposal("repair", first)
+        revised = proposal("debate", mended)
+        store.insert("responses", {**at, "member": "ann", "proposal": mended, "revised": revised, "text": "a"})
+        store.insert("critiques", {**at, "member": "bob", "proposal": mended, "text": "c"})
+        for refused in (revised, first):
+            store.insert("checks", {**at, "proposal": refused, "valid": False, "reason": "no", "seconds": 1.0})
+        (thread,) = debate.threads(store, 1)
+    kinds = ["proposal", "refused", "repair", "critique", "answer", "revision", "refused"]
+    assert [entry.kind for entry in thread.entries] == kinds
+
+
+def test_a_debate_is_told_in_its_order_under_its_letter(long):
     threads = {t.label: t for t in debate.threads(long, 5)}
     assert [e.kind for e in threads["A"].entries] == ["proposal", "critique", "answer"]
     repaired = next(t for t in threads.values() if t.member == "gemini")
-    assert [e.kind for e in repaired.entries][:3] == ["proposal", "repair", "refused"]
-    assert repaired.entries[2].text.startswith("the SEARCH text")
+    assert [e.kind for e in repaired.entries][:3] == ["proposal", "refused", "repair"]
+    assert repaired.entries[1].text.startswith("the SEARCH text")
 
 
 def test_settled_forecasts_stand_best_first(long):
