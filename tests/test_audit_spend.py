@@ -75,6 +75,7 @@ def test_a_session_that_recorded_no_prices_is_not_blamed_for_them(tmp_path):
 
 
 CASES = [
+    ("a cost below nothing", sql("UPDATE replies SET tokens_out = -9000, cost_usd = -1.0 WHERE call = 1"), "night call 1"),
     ("a cost halved", sql("UPDATE replies SET cost_usd = cost_usd / 2 WHERE call = 1"), "night call 1"),
     ("tokens of the prompt", sql("UPDATE replies SET tokens_in = 8000 WHERE call = 1"), "night call 1"),
     ("tokens from a cache", sql("UPDATE replies SET tokens_cached = 8000 WHERE call = 1"), "night call 1"),

@@ -22,6 +22,7 @@ SELECT c.id, c.reserved_usd, json_extract(c.request, '$.price') AS price,
        coalesce(json_extract(r.raw, '$.tokens_written'), 0) AS tokens_written
 FROM calls c LEFT JOIN replies r ON r.call = c.id WHERE c.session = ? ORDER BY c.id
 """
+NEVER_NEGATIVE = ("reserved_usd", "cost_usd", "tokens_in", "tokens_cached", "tokens_written", "tokens_out")
 
 
 def check(store: Store, session: Row, found: Findings) -> None:
@@ -29,7 +30,9 @@ def check(store: Store, session: Row, found: Findings) -> None:
     for row in store.query(CALLS, session["id"]):
         where = f"{session['name']} call {row['id']}"
         with found.reading(where):
-            if row["price"] is not None:
+            if below := [f"{name} is {row[name]}" for name in NEVER_NEGATIVE if (row[name] or 0) < 0]:
+                found.unless(False, "spend", where, f"less than nothing: {', '.join(below)}")
+            elif row["price"] is not None:
                 _call(row, Price(**json.loads(row["price"])), where, found)
 
 

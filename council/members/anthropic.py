@@ -2,25 +2,27 @@
 
 What: `AnthropicMember`, a language model behind `kind: anthropic`. Why its own SDK: it marks which part of a prompt to
 cache and says how long to think, which generic clients do not pass on. How to extend: `options` of the member go into
-every request as they are; a new kind of event gets its line in `_take`. The SDK is imported at the first call.
+every request as they are; a new kind of event gets its line in `take`. The SDK is imported at the first call.
 """
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from council.members.llm import LLMMember
-from council.members.provider import Provider, Reply, Request
+from council.members.provider import Request
+from council.members.provider_counts import number
 from council.members.provider_price import facts_of
-from council.members.provider_wire import Gathered, cap_response, failure_of, finished
+from council.members.provider_stream import Counts, Gathered, StreamedProvider
+from council.members.provider_wire import cap_response
 
 CACHED = {"type": "ephemeral"}
 ROOM_TO_ANSWER = 4000
 """Tokens left for the answer when a budget of thinking is given."""
 
 
-class AnthropicProvider(Provider):
+class AnthropicProvider(StreamedProvider):
     """One request to the Messages API at a time."""
 
     kind = "anthropic"
@@ -28,7 +30,7 @@ class AnthropicProvider(Provider):
     def connect(self) -> Any:
         import anthropic
 
-        http = anthropic.DefaultAsyncHttpxClient(event_hooks={"response": [cap_response]})
+        http = anthropic.DefaultAsyncHttpxClient(event_hooks={"response": [cap_response]}, follow_redirects=False)
         headers = {"Accept-Encoding": "identity"}
         base_url = self.base_url.rstrip("/").removesuffix("/v1") if self.base_url else None
         return anthropic.AsyncAnthropic(
@@ -53,48 +55,48 @@ class AnthropicProvider(Provider):
             sent["temperature"] = request.temperature
         return sent | dict(request.options)
 
-    async def complete(self, request: Request, seconds: float) -> Reply:
-        found = Gathered()
-        stop = ""
-        try:
-            client = await self.client()
-            async with asyncio.timeout(seconds):
-                stream = await client.messages.create(**_split(self.public(request)), stream=True, timeout=seconds)
-                found.fields["request_id"] = stream.response.headers.get("request-id") or ""
-                async for event in stream:
-                    stop = _take(event, found) or stop
-        except Exception as error:
-            raise failure_of(error, found.reply()) from None
-        return finished(found.reply(), stop)
+    async def open(self, client: Any, request: Request, seconds: float) -> Any:
+        return await client.messages.create(**_split(self.public(request)), stream=True, timeout=seconds)
+
+    def take(self, event: Any, found: Gathered) -> None:
+        kind = event.type
+        if kind == "message_start":
+            self._begin(event.message, found)
+        elif kind == "content_block_start":
+            _block(event.content_block, found)
+        elif kind == "content_block_delta":
+            _block(getattr(event, "delta", None), found)
+        elif kind == "message_delta":
+            found.use(getattr(event, "usage", None))
+            found.stop = getattr(getattr(event, "delta", None), "stop_reason", None) or found.stop
+        elif kind == "message_stop":
+            found.stop, found.ended = found.stop or "end_turn", True
+
+    def whole(self, body: Mapping[str, Any], found: Gathered) -> None:
+        from anthropic.types import Message
+
+        message = Message.construct(**body)
+        self._begin(message, found)
+        found.use(body.get("usage"))
+        for block in message.content:
+            _block(block, found)
+        found.stop = message.stop_reason or "end_turn"
+
+    def counts(self, usage: Mapping[str, Any]) -> Counts:
+        cached, stored = number(usage.get("cache_read_input_tokens")), number(usage.get("cache_creation_input_tokens"))
+        read = number(usage.get("input_tokens")) + cached + stored
+        return Counts(read, cached, stored, number(usage.get("output_tokens")))
+
+    def _begin(self, message: Any, found: Gathered) -> None:
+        found.said |= {name: getattr(message, name, None) or "" for name in ("id", "model")}
+        found.use(getattr(message, "usage", None))
+        found.usage.pop("output_tokens", None)  # of a message that has only begun
 
 
-def _take(event: Any, found: Gathered) -> str:
-    """Add one event of a stream; returns the reason for stopping once it is known."""
-    if event.type == "message_start":
-        used = event.message.usage
-        cached, written = used.cache_read_input_tokens or 0, used.cache_creation_input_tokens or 0
-        found.fields |= {
-            "tokens_in": (used.input_tokens or 0) + cached + written,
-            "tokens_cached": cached,
-            "tokens_written": written,
-            "tokens_out": used.output_tokens or 0,
-            "raw": {"id": event.message.id, "model": event.message.model},
-        }
-        found.fields["request_id"] = found.fields.get("request_id") or event.message.id or ""
-    elif event.type == "content_block_start" and event.content_block.type == "text":
-        found.add(event.content_block.text)
-    elif event.type == "content_block_delta" and event.delta.type == "text_delta":
-        found.add(event.delta.text)
-    elif event.type == "message_delta":
-        used, stop = event.usage, event.delta.stop_reason or ""
-        found.fields["tokens_out"] = (used.output_tokens if used else 0) or found.fields.get("tokens_out", 0)
-        found.fields["raw"] = {
-            **found.fields.get("raw", {}),
-            "stop_reason": stop,
-            "usage": used.to_dict() if used else {},
-        }
-        return stop
-    return ""
+def _block(block: Any, found: Gathered) -> None:
+    """Add a block of content, or what is new of it, whatever kind it is of."""
+    found.add(getattr(block, "text", None))
+    found.think(getattr(block, "thinking", None))
 
 
 def _thinking(request: Request) -> dict[str, Any]:

@@ -8,15 +8,17 @@ litellm is imported at the first call, with its look-ups on the network, its ret
 
 from __future__ import annotations
 
-import asyncio
 import os
+import sys
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from council import tokens
 from council.members.llm import LLMMember
-from council.members.provider import Clients, Provider, Reply, Request
-from council.members.provider_wire import Gathered, cap_response, failure_of, finished
+from council.members.provider import Clients, Request
+from council.members.provider_counts import number
+from council.members.provider_stream import Counts, Gathered, StreamedProvider, total
+from council.members.provider_wire import cap_response
 
 KEYS = {
     "together_ai": "TOGETHERAI_API_KEY",
@@ -36,7 +38,7 @@ OWN_PATHS = ("gemini", "vertex_ai", "bedrock", "azure", "azure_ai", "cohere", "r
 MARKS_CACHE = ("anthropic/", "openrouter/anthropic/", "bedrock/", "vertex_ai/claude")
 
 
-class LiteLLMProvider(Provider):
+class LiteLLMProvider(StreamedProvider):
     """One chat completion at a time."""
 
     kind = "litellm"
@@ -50,10 +52,12 @@ class LiteLLMProvider(Provider):
         os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
         import httpx
         import litellm
+        from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
         litellm.suppress_debug_info = True
         litellm.telemetry = False
         litellm.disable_aiohttp_transport = True
+        _guard(AsyncHTTPHandler)
         litellm.in_memory_llm_clients_cache.flush_cache()  # clients of an event loop that is gone
         litellm.aclient_session = httpx.AsyncClient(
             event_hooks={"response": [cap_response]}, headers={"Accept-Encoding": "identity"}, timeout=None
@@ -89,48 +93,62 @@ class LiteLLMProvider(Provider):
         bare = not urlsplit(base).path and provider not in OWN_PATHS
         return f"{base}/v1" if bare else base
 
-    async def complete(self, request: Request, seconds: float) -> Reply:
-        found = Gathered()
-        stop = ""
-        try:
-            library = await self.client()
-            async with asyncio.timeout(seconds):
-                stream = await library.acompletion(
-                    **self.public(request),
-                    stream=True,
-                    stream_options={"include_usage": True},
-                    api_key=self.api_key,
-                    api_base=self.address(request.model),
-                    timeout=seconds,
-                    num_retries=0,
-                    max_retries=0,
-                )
-                async for chunk in stream:
-                    stop = _take(chunk, found) or stop
-        except Exception as error:
-            raise failure_of(error, found.reply()) from None
-        if not found.fields.get("tokens_out"):  # some servers count nothing
-            found.fields["tokens_in"] = tokens.count(request.system + request.prefix + request.prompt)
-            found.fields["tokens_out"] = tokens.count("".join(found.parts))
-        return finished(found.reply(), stop)
+    async def open(self, client: Any, request: Request, seconds: float) -> Any:
+        return await client.acompletion(
+            **self.public(request),
+            stream=True,
+            stream_options={"include_usage": True},
+            api_key=self.api_key,
+            api_base=self.address(request.model),
+            timeout=seconds,
+            num_retries=0,
+            max_retries=0,
+        )
+
+    def take(self, event: Any, found: Gathered) -> None:
+        for name in ("id", "model"):
+            found.said[name] = found.said.get(name) or getattr(event, name, "") or ""
+        found.use(getattr(event, "usage", None))
+        for choice in event.choices[:1]:
+            delta = choice.delta
+            found.add(getattr(delta, "content", None))
+            found.think(getattr(delta, "reasoning_content", None))
+            found.stop = choice.finish_reason or found.stop
+
+    def whole(self, body: Mapping[str, Any], found: Gathered) -> None:
+        found.said |= {name: body.get(name) or "" for name in ("id", "model")}
+        found.use(body.get("usage"))
+        choice: Mapping[str, Any] = next(iter(body.get("choices") or ()), {})
+        message = choice.get("message") or {}
+        found.add(message.get("content"))
+        found.think(message.get("reasoning_content"))
+        found.stop = choice.get("finish_reason") or ("stop" if found.length else "")
+
+    def counts(self, usage: Mapping[str, Any]) -> Counts:
+        read, written = number(usage.get("prompt_tokens")), number(usage.get("completion_tokens"))
+        details = usage.get("prompt_tokens_details")
+        cached = number(details.get("cached_tokens")) if isinstance(details, Mapping) else 0
+        return Counts(read, cached, number(usage.get("cache_creation_input_tokens")), total(usage, read, written))
 
 
-def _take(chunk: Any, found: Gathered) -> str:
-    """Add one chunk of a stream; returns the reason for stopping once it is known."""
-    found.fields["request_id"] = found.fields.get("request_id") or getattr(chunk, "id", "") or ""
-    used = getattr(chunk, "usage", None)
-    if used is not None:
-        details = getattr(used, "prompt_tokens_details", None)
-        found.fields |= {
-            "tokens_in": used.prompt_tokens or 0,
-            "tokens_out": used.completion_tokens or 0,
-            "tokens_cached": getattr(details, "cached_tokens", 0) or 0,
-            "raw": {"model": getattr(chunk, "model", "") or "", "usage": used.model_dump(mode="json")},
-        }
-    for choice in chunk.choices[:1]:
-        found.add(choice.delta.content if choice.delta else None)
-        return choice.finish_reason or ""
-    return ""
+def _guard(handler: Any) -> None:
+    """Every client of litellm's own handler keeps the council's rules: bytes counted, no redirect, no second try."""
+    made = handler.create_client
+    if getattr(made, "guarded", False):
+        return
+
+    def create_client(self: Any, *args: Any, **more: Any) -> Any:
+        client = made(self, *args, **more)
+        client.follow_redirects = False
+        client.headers["Accept-Encoding"] = "identity"
+        client.event_hooks = {**client.event_hooks, "response": [cap_response]}
+        return client
+
+    async def no_second_try(self: Any, *args: Any, **more: Any) -> Any:
+        raise sys.exception() or ConnectionError("the connection broke off")
+
+    create_client.guarded = True  # type: ignore[attr-defined]
+    handler.create_client, handler.single_connection_post_request = create_client, no_second_try
 
 
 def _part(text: str, marked: bool) -> Any:

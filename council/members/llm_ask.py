@@ -12,13 +12,12 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from council import tokens
 from council.members.base import Recorder
 from council.members.provider import (
-    Broken,
     Declined,
     Failure,
     Malformed,
+    NotAsked,
     Provider,
     RateLimited,
     Reply,
@@ -26,14 +25,14 @@ from council.members.provider import (
     TooSlow,
     Truncated,
 )
+from council.members.provider_counts import prompt_tokens, sane
 from council.members.provider_price import SAFETY, Price
-from council.redact import redact
 from council.types import Turn
 
 TRIES = 6
 """Most requests for one question."""
-MALFORMED_TRIES = 2
-"""Most of them after replies that were none."""
+PAID_TRIES, MALFORMED_TRIES = 3, 2
+"""Most of them after failures that may have cost money, and after replies that were none."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 OVERHEAD_TOKENS = 50
 CONCLUSIVE = {kind.status: kind for kind in (Truncated, Declined)}
@@ -55,14 +54,15 @@ class Asker:
             return _again(stored)
         clock = asyncio.get_running_loop().time
         deadline = clock() + seconds
-        malformed = 0
+        malformed = paid = 0
         for attempt in range(1, TRIES + 1):
             try:
-                return await self._once(request, turn, question, deadline - clock())
+                return await self._once(request, turn, question, deadline)
             except Failure as failure:
                 malformed += isinstance(failure, Malformed)
+                paid += failure.paid
                 wait = self.pause(attempt, failure)
-                if not failure.again or attempt == TRIES or malformed >= MALFORMED_TRIES:
+                if not failure.again or attempt == TRIES or malformed >= MALFORMED_TRIES or paid >= PAID_TRIES:
                     raise
                 if clock() + wait >= deadline:
                     if isinstance(failure, RateLimited) and failure.retry_after:
@@ -81,11 +81,11 @@ class Asker:
 
     def reserve(self, request: Request) -> float:
         """Dollars set aside for a request: the most it can cost."""
-        texts = [request.system, request.prefix, request.prompt, *(t for pair in request.dialogue for t in pair)]
-        prompt = sum(tokens.count(text) for text in texts) * SAFETY + OVERHEAD_TOKENS * (1 + len(texts))
+        parts = 3 + 2 * len(request.dialogue)
+        prompt = prompt_tokens(request) * SAFETY + OVERHEAD_TOKENS * (1 + parts)
         return self.price.at_most(int(prompt), request.max_tokens)
 
-    async def _once(self, request: Request, turn: Turn, question: int, seconds: float) -> Reply:
+    async def _once(self, request: Request, turn: Turn, question: int, deadline: float) -> Reply:
         """One request on the wire, and its two rows."""
         clock = asyncio.get_running_loop().time
         reserve, call, recorder = self.reserve(request), 0, self.recorder
@@ -94,43 +94,34 @@ class Asker:
             call = await recorder.sent(turn, question, self.provider.kind, request.model, public, reserve)
         started = clock()
         try:
-            if seconds <= 0:
-                raise TooSlow("no time was left to ask")
-            reply = await self.provider.complete(request, seconds)
+            if started >= deadline:
+                raise NotAsked("no time was left to ask")
+            reply = sane(await self.provider.complete(request, deadline - started), request)
         except Failure as failure:
-            failure.message = redact(failure.message, [self.provider.api_key or ""])
-            failure.args = (failure.message,)
             if recorder:
-                came = failure.reply or Reply("")
-                cost = self._cost(failure, reserve, request)
-                came = replace(came, status=failure.status, raw={**came.raw, "error": str(failure)})
+                came, cost = self._failed(failure, reserve, request)
                 recorder.answered(call, came, cost, clock() - started)
             raise
         finally:
             if recorder:
                 recorder.left(call)
-        if not reply.counted:
-            reply = replace(reply, tokens_in=self._prompt_tokens(request), tokens_out=tokens.count(reply.text))
         if recorder:
             reply = recorder.answered(call, reply, self.price.cost(reply), clock() - started)
         return reply
 
-    def _cost(self, failure: Failure, reserve: float, request: Request) -> float:
-        """What a failed call may have cost: what was counted, else as much as can be, never less than it did."""
-        came = failure.reply
-        if isinstance(failure, TooSlow) and (came is None or not came.counted or came.tokens_out < 2):
-            return reserve if failure.billed else 0.0
-        if came is not None and came.counted:
-            written = max(came.tokens_out, tokens.count(came.text))
-            return min(reserve, self.price.cost(replace(came, tokens_out=written)))
-        if not failure.billed or came is None:
-            return 0.0
-        if isinstance(failure, Broken | Malformed) and not came.text:
-            return self.price.at_most(self._prompt_tokens(request), 0)
-        return min(reserve, self.price.at_most(self._prompt_tokens(request), tokens.count(came.text)))
-
-    def _prompt_tokens(self, request: Request) -> int:
-        return tokens.count(request.system + request.prefix + request.prompt)
+    def _failed(self, failure: Failure, reserve: float, request: Request) -> tuple[Reply, float]:
+        """What is recorded of a failed call, and what it may have cost: as much as can be where nobody says."""
+        came = failure.reply or Reply("")
+        came = replace(came, status=failure.status, raw={**came.raw, "error": str(failure)})
+        if not failure.paid:
+            return came, 0.0
+        counted = sane(came, request)
+        if isinstance(failure, TooSlow) and not came.tokens_out:
+            return counted, reserve  # it may still be writing
+        cost = self.price.cost(counted)
+        if not came.counted:
+            cost = self.price.at_most(counted.tokens_in, counted.tokens_out)  # nothing of it cached
+        return counted, min(reserve, cost)
 
 
 def _again(stored: Reply) -> Reply:

@@ -2,22 +2,26 @@
 
 What: `OpenAIMember`, a language model behind `kind: openai`, also for any server that speaks the Responses API. Why its
 own SDK: it takes the effort of reasoning and reports cached tokens. How to extend: `options` of the member go into
-every request as they are; a new kind of event gets its line in `_take`. The SDK is imported at the first call.
+every request as they are; a new kind of event gets its line in `take`. The SDK is imported at the first call.
 """
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from council.members.llm import LLMMember
-from council.members.provider import Provider, Reply, Request
-from council.members.provider_wire import Gathered, cap_response, failure_of, finished
+from council.members.provider import Request
+from council.members.provider_counts import number
+from council.members.provider_failures import StreamError
+from council.members.provider_stream import Counts, Gathered, StreamedProvider, total
+from council.members.provider_wire import cap_response
 
-ENDS = ("response.completed", "response.incomplete", "response.failed")
+ENDS = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
+THOUGHTS = ("response.reasoning_text.delta", "response.reasoning_summary_text.delta")
 
 
-class OpenAIProvider(Provider):
+class OpenAIProvider(StreamedProvider):
     """One request to the Responses API at a time."""
 
     kind = "openai"
@@ -25,7 +29,7 @@ class OpenAIProvider(Provider):
     def connect(self) -> Any:
         import openai
 
-        http = openai.DefaultAsyncHttpxClient(event_hooks={"response": [cap_response]})
+        http = openai.DefaultAsyncHttpxClient(event_hooks={"response": [cap_response]}, follow_redirects=False)
         base_url = self.base_url.rstrip("/") if self.base_url else None
         if base_url and "/v" not in base_url.split("://", 1)[1]:
             base_url += "/v1"
@@ -54,71 +58,51 @@ class OpenAIProvider(Provider):
             sent["temperature"] = request.temperature
         return sent | dict(request.options)
 
-    async def complete(self, request: Request, seconds: float) -> Reply:
-        found = Gathered()
-        stop = ""
-        try:
-            client = await self.client()
-            async with asyncio.timeout(seconds):
-                stream = await client.responses.create(**_split(self.public(request)), stream=True, timeout=seconds)
-                found.fields["request_id"] = stream.response.headers.get("x-request-id") or ""
-                async for event in stream:
-                    said = _take(event, found)
-                    stop = stop if stop == "refusal" else said or stop
-        except Exception as error:
-            raise failure_of(error, found.reply()) from None
-        return finished(found.reply(), stop)
+    async def open(self, client: Any, request: Request, seconds: float) -> Any:
+        return await client.responses.create(**_split(self.public(request)), stream=True, timeout=seconds)
+
+    def take(self, event: Any, found: Gathered) -> None:
+        if event.type == "response.output_text.delta":
+            found.add(event.delta)
+        elif event.type == "response.refusal.delta":
+            found.refused = True
+            found.add(event.delta)
+        elif event.type in THOUGHTS:
+            found.think(event.delta)
+        elif event.type == "error":
+            raise StreamError(f"{event.code}: {event.message}")
+        elif event.type in ENDS:
+            found.ended = True
+            _end(event.response, found)
+
+    def whole(self, body: Mapping[str, Any], found: Gathered) -> None:
+        from openai.types.responses import Response
+
+        _end(Response.construct(**body), found)
+
+    def counts(self, usage: Mapping[str, Any]) -> Counts:
+        # some servers count in the words of chat completions
+        read = number(usage.get("input_tokens")) or number(usage.get("prompt_tokens"))
+        written = number(usage.get("output_tokens")) or number(usage.get("completion_tokens"))
+        details = usage.get("input_tokens_details")
+        cached = number(details.get("cached_tokens")) if isinstance(details, Mapping) else 0
+        return Counts(read, cached, 0, total(usage, read, written))
 
 
-def _take(event: Any, found: Gathered) -> str:
-    """Add one event of a stream; returns the reason for stopping once it is known."""
-    if event.type == "response.output_text.delta":
-        found.add(event.delta)
-    elif event.type == "response.refusal.delta":
-        found.add(event.delta)
-        return "refusal"
-    elif event.type == "error":
-        raise StreamError(f"{event.code}: {event.message}")
-    elif event.type in ENDS:
-        return _end(event, found)
-    return ""
-
-
-def _end(event: Any, found: Gathered) -> str:
-    response = event.response
-    used = response.usage
-    if used is not None:
-        details = getattr(used, "input_tokens_details", None)
-        found.fields |= {
-            "tokens_in": used.input_tokens or 0,
-            "tokens_cached": getattr(details, "cached_tokens", 0) or 0,
-            "tokens_out": used.output_tokens or 0,
-        }
-    if not found.length and isinstance(response.output, list):
-        found.add("".join(_texts(response.output)))
-    why = response.incomplete_details.reason if response.incomplete_details else ""
-    found.fields["raw"] = {
-        "id": response.id,
-        "model": response.model,
-        "status": response.status,
-        "incomplete": why,
-        "usage": used.to_dict() if used is not None else {},
-    }
-    found.fields["request_id"] = found.fields.get("request_id") or response.id or ""
-    if event.type == "response.failed":
+def _end(response: Any, found: Gathered) -> None:
+    """Add what the end of a response says, and all its text where none was streamed."""
+    why = getattr(response.incomplete_details, "reason", None) or ""
+    found.said |= {"id": response.id or "", "model": response.model, "status": response.status, "incomplete": why}
+    found.use(response.usage)
+    if not found.length:
+        for item in response.output or ():
+            for part in getattr(item, "content", None) or ():
+                found.refused = found.refused or part.type == "refusal"
+                found.add(getattr(part, "text", None) or getattr(part, "refusal", None))
+    if response.status == "failed":
         error = response.error
         raise StreamError(f"{error.code}: {error.message}" if error else "server_error: the response failed")
-    return "stop" if event.type == "response.completed" else (why or "max_output_tokens")
-
-
-def _texts(output: list[Any]) -> list[str]:
-    """The texts of a response that sent no deltas."""
-    parts = [part for item in output if item.type == "message" for part in item.content or ()]
-    return [part.text for part in parts if part.type == "output_text"]
-
-
-class StreamError(Exception):
-    """The provider reported an error in the middle of a stream."""
+    found.stop = "stop" if response.status == "completed" else (why or "max_output_tokens")
 
 
 def _split(sent: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 What: `Request`, `Reply`, the `Provider` contract and its failures. Why: three libraries fail in three ways, and a night
 must survive all of them. How to extend: a new door is one file with a subclass of `Provider`; every exception that its
-`complete` lets out must be a `Failure` (`provider_wire.failure_of` makes one of any library's exception).
+`complete` lets out must be a `Failure` without a key in it (`provider_failures.failure_of` makes one of any exception).
 
     Failure (a MemberError)      status         paid for?
     ├── Unauthorised             auth           no
@@ -13,6 +13,7 @@ must survive all of them. How to extend: a new door is one file with a subclass 
     ├── Broken                   network        perhaps  no connection, a reset, a stream cut short; asked again
     │   └── Unreached            network        no       no connection at all
     ├── TooSlow                  timeout        perhaps  the deadline passed, or the bytes only drip
+    │   └── NotAsked             timeout        no       it passed before the request was sent
     ├── Malformed                malformed      perhaps  what came back is no reply; asked again once
     ├── TooLong                  too_long       perhaps  more bytes than any reply has
     ├── Truncated                truncated      yes      the reply stops at the limit of tokens
@@ -82,6 +83,12 @@ class Failure(MemberError):
         self.reply = reply
         self.retry_after = retry_after
 
+    @property
+    def paid(self) -> bool:
+        """Whether it may have cost money: what was counted or came before it broke off is paid for, whatever broke."""
+        came = self.reply
+        return self.billed or (came is not None and (came.counted or bool(came.text) or "thought" in came.raw))
+
 
 class Unauthorised(Failure):
     """The key is missing, wrong, or not allowed to use the model (401, 402, 403)."""
@@ -129,6 +136,12 @@ class TooSlow(Failure):
     """No whole reply before the deadline, or bytes that only drip."""
 
     status, billed, miss = "timeout", True, Miss.TIMEOUT
+
+
+class NotAsked(TooSlow):
+    """The deadline passed before the request was sent."""
+
+    billed = False
 
 
 class Malformed(Failure, BadReply):

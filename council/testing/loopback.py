@@ -13,6 +13,7 @@ or `python -m council.testing.loopback 8080` to point a council.yaml at it. How 
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import struct
@@ -27,15 +28,19 @@ from types import TracebackType
 from typing import Any
 
 from council.testing.loopback_brain import answer
+from council.testing.loopback_quirks import QUIRKS, altered
 from council.testing.loopback_wire import INTERFACES, Interface, tokens_of
 
 FAULTS = (
     *("400", "401", "403", "404", "429", "500", "503", "529"),
-    *("timeout", "reset", "cut", "vanish", "empty", "truncated", "filtered", "refused"),
-    *("bad_json", "bad_sse", "error_event", "huge", "drip"),
+    *("timeout", "reset", "cut", "vanish", "vanish_at_once", "empty", "truncated", "filtered", "refused"),
+    *("bad_json", "bad_sse", "error_event", "huge", "drip", "long_line", "bomb"),
+    *("page", "quota", "redirect", "error_body", "filter_400"),
 )
 """Everything that can go wrong on demand."""
 HUGE = 10_000_000
+BOMB = gzip.compress(b"data: " + b"x" * (5 * HUGE))
+"""50 kB that unpack to fifty million bytes."""
 STATUS = {
     "400": "invalid_request_error",
     "401": "authentication_error",
@@ -74,12 +79,16 @@ class Asked:
 
 @dataclass
 class Loopback:
-    """The server. `brain` answers what no scripted reply is left for; `delay` is seconds before each answer."""
+    """The server. `brain` answers what no scripted reply is left for; `delay` is seconds before each answer.
+
+    With `any_path` it answers at every address, as a chat completion where it knows no better.
+    """
 
     replies: Iterable[str | Fault] = ()
     brain: Callable[[Asked], str | Fault] = field(default=lambda asked: answer(asked.text, asked.model))
     delay: float = 0.0
     port: int = 0
+    any_path: bool = False
     asked: list[Asked] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -137,6 +146,8 @@ class _Handler(BaseHTTPRequestHandler):
             return None  # whoever asked was killed on the way
         body = json.loads(data or b"{}")
         found = next((i for i in INTERFACES if self.path.rstrip("/").endswith(i.path)), None)
+        if found is None and self.server.loopback.any_path:
+            found = INTERFACES[-1]
         if found is None:
             return self._json(404, {"error": {"type": "not_found_error", "message": f"no {self.path} here"}})
         asked = Asked(found.name, body, dict(self.headers), found.text_of(body))
@@ -164,13 +175,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _fault(self, interface: Interface, asked: Asked, fault: Fault) -> None:
         name, loopback = fault.name, self.server.loopback
         if name in STATUS:
-            headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
+            headers = {"x-request-id": f"req_{len(loopback.asked)}", "request-id": f"req_{len(loopback.asked)}"}
+            headers |= {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
             error = {"type": STATUS[name], "message": f"loopback was told to answer {name}", "code": STATUS[name]}
             self._json(int(name), {"type": "error", "error": error}, headers)
         elif name == "timeout":
             loopback.ended.wait(fault.seconds)
         elif name == "reset":
             self._reset()
+        elif name == "vanish_at_once":
+            self.close_connection = True
         elif name in ("empty", "truncated", "filtered", "refused"):
             text = "" if name == "empty" else fault.text
             self._answer(interface, asked, text, interface.stops.get(name, interface.stop))
@@ -178,8 +192,37 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(interface, asked, "x" * HUGE, interface.stop)
         elif name == "bad_json":
             self._raw(200, "application/json", b'{"id": "x", "choices": [{"message": {"content": "half of')
+        elif name in QUIRKS:
+            self._quirk(interface, asked, fault)
+        elif name == "page":
+            self._raw(200, "text/html", b"<html><body>Please log in.</body></html>")
+        elif name == "error_body":
+            self._json(200, {"error": {"message": "an internal hiccup", "type": "server_error", "code": 500}})
+        elif name == "quota":
+            self._json(429, {"error": {"message": "You exceeded your current quota.", "code": "insufficient_quota"}})
+        elif name == "filter_400":
+            self._json(400, {"error": {"message": "It was filtered.", "code": "content_filter"}})
+        elif name == "redirect":
+            self._raw(307, "text/plain", b"", {"Location": self.path})
+        elif name == "bomb":
+            self._raw(200, "text/event-stream", BOMB, {"Content-Encoding": "gzip"})
         else:
             self._broken_stream(interface, asked, fault)
+
+    def _quirk(self, interface: Interface, asked: Asked, fault: Fault) -> None:
+        """A whole answer, sent in an unusual way."""
+        read = tokens_of(asked.text)
+        if fault.name == "whole":
+            return self._json(200, interface.whole(asked.model, fault.text, interface.stop, read))
+        chunks = list(altered(fault.name, interface.stream(asked.model, fault.text, interface.stop, read)))
+        if fault.name == "packed":
+            return self._raw(200, "text/event-stream", gzip.compress(b"".join(chunks)), {"Content-Encoding": "gzip"})
+        self._start_stream()
+        for chunk in chunks:
+            self._chunk(chunk)
+        if fault.name == "open_end":
+            self.server.loopback.ended.wait(fault.seconds)
+        return self._chunk(b"")
 
     def _broken_stream(self, interface: Interface, asked: Asked, fault: Fault) -> None:
         """A stream that begins well and does not end so."""
@@ -191,6 +234,9 @@ class _Handler(BaseHTTPRequestHandler):
                     return
                 self._chunk(bytes([byte]))
             return
+        if fault.name == "long_line":
+            for _ in range(HUGE // 50_000):
+                self._chunk(b"x" * 50_000)
         for chunk in chunks[: max(1, len(chunks) // 2)]:
             self._chunk(chunk)
         if fault.name == "bad_sse":
