@@ -85,13 +85,19 @@ def _seats(members: tuple[Standing, ...], states: dict[str, str]) -> tuple[Seat,
             rank=None if m.absent else place,
             run=m.run,
             kept=m.kept,
-            reputation=m.skill,
-            spread=None if m.skill_low is None or m.skill_high is None else (m.skill_high - m.skill_low) / 2,
+            reputation=m.skill if _spread(m) else None,
+            spread=_spread(m),
             brier=m.brier,
             cost_usd=m.cost_usd,
         )
         for place, m in enumerate(present, 1)
     )
+
+
+def _spread(m: Standing) -> float | None:
+    """Half the width of the interval of its skill; None also while there is nobody to compare it with."""
+    wide = None if m.skill_low is None or m.skill_high is None else (m.skill_high - m.skill_low) / 2
+    return wide if wide and wide >= 0.005 else None
 
 
 def _states(store: Store, session: int, round_: int | None) -> dict[str, str]:

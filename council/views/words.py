@@ -73,6 +73,11 @@ def number(value: float | None, decimals: int = 2) -> str:
     return NONE if value is None else f"{value:.{decimals}f}"
 
 
+def signed(value: float | None, decimals: int = 2) -> str:
+    """A number of which the sign matters."""
+    return NONE if value is None else _signed(value, decimals)
+
+
 def count(value: int | None) -> str:
     """A whole number with thousands set apart."""
     return NONE if value is None else f"{value:,}"

@@ -7,13 +7,14 @@ of that name, and a line in `routes.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from council.errors import UsageError
 from council.ui import charts
+from council.ui import leaderboard as face
 from council.views import (
     calls,
     costs,
@@ -167,7 +168,39 @@ def members_page(store: Store, ask: Ask, reader: Reader) -> Page:
     pooled = ask.args.get("pool") == "all"
     name = None if pooled else sessions.find(store, ask.session)["name"]
     found = leaderboard.read(store, name, reader.once)
-    return Page({"board": found, "pooled": pooled}, found.as_json())
+    judges = [m for m in face.ordered(found, "judge") if m.judge_weight is not None or m.settled]
+    context = {
+        "board": found,
+        "pooled": pooled,
+        "proposers": [m for m in face.ordered(found, "proposer") if m.proposals or not m.absent],
+        "judges": judges,
+        "payers": [m for m in face.ordered(found, "cost") if m.proposals or not m.absent],
+        "absent": [m for m in found.members if m.absent],
+        "skills": Scale.over((m.skill_low, m.skill_high) for m in found.members),
+        "weights": Scale.over((m.judge_low, m.judge_high) for m in judges),
+        "separation": face.separation(found),
+        "helping": face.helping(found),
+    }
+    return Page(context, found.as_json())
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From a number to its place on a bar of 120 units, the same for all rows of a table."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def over(cls, spans: Iterable[tuple[float | None, float | None]]) -> Scale:
+        """A scale that holds 0 and all intervals."""
+        ends = [0.0, *(end for span in spans for end in span if end is not None)]
+        return cls(min(ends), max(ends))
+
+    def at(self, value: float) -> float:
+        """The place, a little inside the bar's ends."""
+        share = (value - self.low) / ((self.high - self.low) or 1.0)
+        return round(4 + 112 * share, 1)
 
 
 def live_page(store: Store, ask: Ask, reader: Reader) -> Page:

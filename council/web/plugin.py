@@ -48,6 +48,7 @@ def prepare_jinja2_environment(env: Any, datasette: Datasette) -> None:
         "symbol",
         "clean",
         "prose",
+        "signed",
     )
     env.filters.update({name: getattr(words, name) for name in names})
     env.filters.update(when=report.when, difflines=report.diff_lines, facts=report.facts, lines=_lines)

@@ -17,7 +17,7 @@ from council.events import Event
 from council.store import Store
 from council.ui.board import block, round_line
 from council.ui.livedisplay import Display, following
-from council.views import round, watch
+from council.views import leaderboard, round, watch
 from tests.report.nights import START, play, write
 
 STATE = {
@@ -107,6 +107,14 @@ def test_an_author_who_mended_a_crash_has_repaired(tmp_path):
         late = {k: v for k, v in old.items() if k != "id"} | {"step": "late_repair", "replaces": old["id"]}
         store.insert("proposals", late)
         assert watch._states(store, 1, 1)["gemini"] == "repaired"
+
+
+def test_a_skill_without_anybody_to_compare_with_is_not_shown_as_certain(store):
+    found = leaderboard.read(store)
+    alone = replace(found.members[0], skill=0.0, skill_low=0.0, skill_high=0.0)
+    seat = watch._seats((alone, found.members[1]), {"": "waiting"})[0]
+    line = next(x for x in shown(replace(watch.read(store), seats=(seat,))) if "skill" in x)
+    assert "skill –" in line and "±" not in line
 
 
 def test_before_the_session_opens_the_block_is_one_line():

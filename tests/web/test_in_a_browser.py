@@ -13,8 +13,9 @@ from contextlib import closing
 import pytest
 
 from council.store import Store
+from council.ui import leaderboard as face
 from council.ui import report
-from council.views import night
+from council.views import leaderboard, night
 from tests.report import nights
 
 PAGES = {
@@ -60,7 +61,7 @@ def test_a_hostile_night_is_inert_in_the_browser(page, hostile, path):
 
 def test_a_hostile_member_has_a_page(page, hostile):
     page.goto(hostile.url + "/members")
-    page.get_by_role("link", name="=cmd|'/c calc'!A0<b>").click()
+    page.get_by_role("link", name="=cmd|'/c calc'!A0<b>").first.click()
     assert page.locator("h1").inner_text().startswith("=cmd|'/c calc'!A0<b>")
 
 
@@ -94,6 +95,27 @@ def test_questions_stand_before_tables_and_sql(page, plain):
     assert page.locator("h2").all_inner_texts() == ["What auditors ask", "Tables", "SQL"]
     page.get_by_role("link", name="What each member's steps cost").click()
     assert page.locator("td.col-usd").count() > 3
+
+
+def test_members_are_ordered_by_skill_with_their_intervals_and_the_words_of_the_command_line(page, plain):
+    page.goto(plain.url + "/members")
+    proposing = page.locator("section", has=page.locator("#proposing"))
+    skills = [float(t.split()[0]) for t in proposing.locator(".interval").all_inner_texts()]
+    assert len(skills) == 5 and skills == sorted(skills, reverse=True)
+    inside = """s => s.x1.baseVal.value < s.nextElementSibling.cx.baseVal.value
+        && s.nextElementSibling.cx.baseVal.value < s.x2.baseVal.value"""
+    assert page.locator(".interval .span").count() == 10
+    assert all(span.evaluate(inside) for span in page.locator(".interval .span").all())
+    with closing(Store(plain.home / "council.db", read_only=True)) as store:
+        board = leaderboard.read(store, "2026-11-20")
+    assert page.locator(".lead").all_inner_texts()[1:] == [face.separation(board), face.helping(board)]
+    assert proposing.locator("tbody tr").first.locator("td").nth(1).inner_text() == "1–5"
+
+
+@pytest.mark.parametrize(("query", "said"), [("", "Older →"), ("?dir=up", "Newer →"), ("?sort=delta", "Next →")])
+def test_the_way_to_more_rounds_says_which(page, plain, query, said):
+    page.goto(plain.url + "/rounds" + query)
+    assert page.locator("a[rel=next]").inner_text() == said
 
 
 def test_a_mark_of_the_staircase_leads_to_its_round(page, plain):
