@@ -10,7 +10,7 @@ export PYTHON TORCH_INDEX UV
 
 help:  ## list the targets
 	@echo 'usage: make TARGET'
-	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-12s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-15s%s\n", $$1, $$2}'
 	@echo 'settings:'
 	@echo '  PYTHON=…     build .venv with this Python (3.11 or newer)'
 	@echo '  TORCH_INDEX=… take torch from this package index (a URL)'
@@ -42,14 +42,14 @@ lint: .venv/.ready  ## ruff and mypy
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
-bench: .venv/.ready  ## every benchmark in benchmarks/
+bench: .venv/.ready  ## every benchmark in benchmarks/; one holds a night of 1,000 rounds, a quarter of an hour by itself
 	@set -e; for file in benchmarks/*.py; do \
 	    [ -e "$$file" ] || { echo 'bench: there is no benchmark in benchmarks/ yet'; exit 0; }; \
 	    echo "== $$file"; $(PY) "$$file" $(ARGS); \
 	done
 
-screenshots: .venv/.ready  ## pictures of the pages and the report of the last session into docs/images/ (ARGS: another lab)
-	$(PY) -m council.web.screenshots $(or $(ARGS),.) docs/images
+screenshots: .venv/.ready  ## pictures of the newest night in docs/nights/ into docs/images/ (ARGS: a lab or another night)
+	$(PY) -m council.web.screenshots $(or $(ARGS),$(lastword $(sort $(wildcard docs/nights/*.jsonl.gz)))) docs/images
 
 clean:  ## remove .venv and every cache; sessions in .council/ and data in .lab/ stay
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -11,7 +11,7 @@ import json
 import math
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -95,10 +95,7 @@ class Store:
         safe = {c: redact.clean(row.get(c), self.secrets) if c in free else row.get(c) for c in table.columns}
         record = {c: _cell(value, c in table.json) for c, value in safe.items()}
         with self.atomic():
-            cursor = self._db.execute(
-                f"INSERT INTO [{tbl}] ({', '.join(f'[{c}]' for c in record)}) VALUES ({', '.join('?' * len(record))})",
-                list(record.values()),
-            )
+            cursor = self._db.execute(_insertion(tbl, record), list(record.values()))
             row_id = int(cursor.lastrowid or 0)
             self._append(tbl, row_id)
         return row_id
@@ -110,6 +107,21 @@ class Store:
         self._db.execute(
             "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?)", [seq + 1, at, tbl, row_id, sha256, prev, line]
         )
+
+    def restore(self, rows: Iterable[tuple[str, Row]]) -> None:
+        """Fill an empty database with (table, row) pairs as they were exported, lines of the ledger included.
+
+        Raises ValueError if they do not fit together.
+        """
+        try:
+            with self.atomic():
+                self._db.execute("PRAGMA defer_foreign_keys=ON")  # books and rounds refer to each other
+                for tbl, row in rows:
+                    json_columns = TABLES[tbl].json if tbl in TABLES else ()
+                    record = {c: _cell(value, c in json_columns) for c, value in row.items()}
+                    self._db.execute(_insertion(tbl, record), list(record.values()))
+        except sqlite3.IntegrityError as error:
+            raise ValueError(str(error)) from error
 
     def head(self) -> tuple[int, str]:
         """(number of lines, hash of the last line) of the ledger."""
@@ -164,6 +176,11 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
         return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
     path.parent.mkdir(parents=True, exist_ok=True)
     return sqlite3.connect(path, timeout=BUSY_SECONDS)
+
+
+def _insertion(tbl: str, record: Row) -> str:
+    columns = ", ".join(f"[{c}]" for c in record)
+    return f"INSERT INTO [{tbl}] ({columns}) VALUES ({', '.join('?' * len(record))})"
 
 
 def _cell(value: object, as_json: bool) -> object:

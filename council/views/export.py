@@ -1,6 +1,7 @@
 """A session as data: every row of it, or a line per experiment.
 
-`rows` yields whatever the session recorded, table by table, JSON columns decoded; `experiments` is one flat table for a
+`rows` yields whatever the session recorded, table by table, JSON columns decoded, each table with the lines of the
+ledger over its rows; `council/loading.py` makes a database of that again. `experiments` is one flat table for a
 spreadsheet. How to extend: new tables arrive by themselves; a new column of the flat table is a line of its query.
 """
 
@@ -33,7 +34,7 @@ EXPERIMENTS = (
 
 
 def rows(store: Store, name: str | None = None) -> Iterator[Row]:
-    """Every row of a session, with its table."""
+    """Every row of a session, with its table, and every line of the ledger over them."""
     session = sessions.find(store, name)["id"]
     for table in TABLES:
         if table == "sessions":
@@ -42,15 +43,22 @@ def rows(store: Store, name: str | None = None) -> Iterator[Row]:
             where = "x.call IN (SELECT id FROM calls WHERE session = ?)"
         else:
             where = "x.session = ?"
-        last = 0
-        while True:
-            sql = f"SELECT x.* FROM [{table}] x WHERE {where} AND x.id > ? ORDER BY x.id LIMIT {CHUNK}"
-            found = list(store.query(sql, session, last))
-            for row in found:
-                yield {"table": table, **store.decode(table, row)}
-            if len(found) < CHUNK:
-                break
-            last = found[-1]["id"]
+        for row in _read(store, f"SELECT x.* FROM [{table}] x WHERE {where}", "x.id", session):
+            yield {"table": table, **store.decode(table, row)}
+        lines = f"SELECT l.* FROM [{table}] x JOIN ledger l ON l.tbl = '{table}' AND l.row_id = x.id WHERE {where}"
+        for row in _read(store, lines, "l.seq", session):
+            yield {"table": "ledger", **row}
+
+
+def _read(store: Store, sql: str, key: str, session: int) -> Iterator[Row]:
+    """The rows of a query in the order of their key, a chunk at a time."""
+    last = 0
+    while True:
+        found = list(store.query(f"{sql} AND {key} > ? ORDER BY {key} LIMIT {CHUNK}", session, last))
+        yield from found
+        if len(found) < CHUNK:
+            break
+        last = found[-1][key.partition(".")[2]]
 
 
 def experiments(store: Store, name: str | None = None) -> Iterator[Row]:

@@ -1,7 +1,8 @@
-"""Pictures of the pages and of the report, for the README: `python -m council.web.screenshots LAB FOLDER`.
+"""Pictures of the pages and of the report, for the README: `python -m council.web.screenshots NIGHT FOLDER`.
 
-Serves the lab on a free port and lets a headless Chromium of this machine take them; no other library is needed. How
-to extend: a picture is a line in SHOTS.
+NIGHT is a lab, whose last session is taken, or a file that `council export` wrote. It is served on a free port, and a
+headless Chromium of this machine takes the pictures; no other library is needed. How to extend: a picture is a line in
+SHOTS.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import click
 
+from council import loading
+from council.errors import CouncilError, UsageError
 from council.web.server import application, listen
 
 SHOTS = {
@@ -48,8 +51,22 @@ def take(address: str, file: Path, width: int, height: int) -> None:
     click.echo(f"wrote {file}")
 
 
-def main(lab: Path, folder: Path) -> None:
-    """All pictures of a lab's last session."""
+def main(night: Path, folder: Path) -> None:
+    """All pictures of a lab's last session, or of an exported one."""
+    if night.is_file():
+        with tempfile.TemporaryDirectory() as home:
+            loading.load(night, Path(home) / "council.db")
+            _pictures(Path(home), folder)
+    elif (night / ".council" / "council.db").is_file():
+        _pictures(night / ".council", folder)
+    else:
+        raise UsageError(
+            f"there is no session in {night.absolute()}",
+            hint="Name a lab in which one has run, or a file that `council export` has written.",
+        )
+
+
+def _pictures(home: Path, folder: Path) -> None:
     import uvicorn
 
     from council.store import Store
@@ -57,7 +74,6 @@ def main(lab: Path, folder: Path) -> None:
     from council.views.status import newest
 
     folder.mkdir(parents=True, exist_ok=True)
-    home = lab / ".council"
     socket = listen("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(application(home), log_level="error", lifespan="on"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
@@ -77,4 +93,7 @@ def main(lab: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    try:
+        main(Path(sys.argv[1]), Path(sys.argv[2]))
+    except CouncilError as error:
+        sys.exit(f"error: {error}")
