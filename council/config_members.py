@@ -22,6 +22,18 @@ BUILT_IN = ("random", "optuna", "textbook")
 PROVIDERS = ("anthropic", "openai", "litellm")
 KINDS = BUILT_IN + PROVIDERS
 """The kinds of member that come with the council; those of `PROVIDERS` are language models."""
+OWN_KEYS = {
+    "model": "model",
+    **dict.fromkeys(("max_tokens", "max_output_tokens", "max_completion_tokens"), "max_tokens"),
+    **dict.fromkeys(("api_key", "api_key_env"), "api_key_env"),
+    **dict.fromkeys(("api_base", "base_url"), "base_url"),
+    **dict.fromkeys(("timeout", "request_timeout"), "timeout"),
+    **dict.fromkeys(("n", "best_of", "candidate_count", "stream", "stream_options"), ""),
+    **dict.fromkeys(("messages", "input", "system", "instructions", "prompt", "tools"), ""),
+    **dict.fromkeys(("max_retries", "num_retries", "fallbacks", "mock_response"), ""),
+}
+"""What `options` may not say of a provider's request, since the cap on dollars and the record of calls rest on it; and
+the key of a member that says it, '' where only the council does."""
 
 
 def known_kinds() -> tuple[str, ...]:
@@ -125,7 +137,19 @@ class MemberConfig(Section):
         if self.kind in BUILT_IN and given:
             said = f"a member of kind {self.kind} takes no {given[0]}; a provider's would: {', '.join(PROVIDERS)}"
             raise PydanticCustomError("allowed", "{said}", {"said": said, "at": [(given[0],)]})
+        if self.kind in PROVIDERS:
+            self._leave_to_the_council(self.options, ("options",))
         return self
+
+    def _leave_to_the_council(self, options: dict[str, JsonValue], place: tuple[str, ...]) -> None:
+        for key, value in options.items():
+            if key in OWN_KEYS:
+                own = OWN_KEYS[key]
+                instead = f"write {own}: beside name and kind" if own else "the council says it itself"
+                said = f"options take no {key}, on which the cap on dollars and the record rest; {instead}"
+                raise PydanticCustomError("allowed", "{said}", {"said": said, "at": [(*place, key)]})
+            if key == "extra_body" and isinstance(value, dict):
+                self._leave_to_the_council(value, (*place, key))
 
     def _given(self) -> dict[str, Any]:
         own = {"name", "kind", "options"}

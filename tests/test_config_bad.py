@@ -89,6 +89,14 @@ def test_a_wrong_key_or_value_names_line_key_value_and_what_is_allowed(tmp_path:
             "[{name: a, kind: openai}]",
             "1: members[0].kind: 'openai' is not allowed; a member of kind openai needs a model",
         ),
+        (
+            "[{name: a, kind: openai, model: m, options: {max_tokens: 5}}]",
+            "members[0].options.max_tokens: 5 is not allowed; options take no max_tokens, on which the cap on dollars",
+        ),
+        (
+            "[{name: a, kind: litellm, model: m, options: {extra_body: {n: 8}}}]",
+            "members[0].options.extra_body.n: 8 is not allowed; options take no n",
+        ),
         ("[{name: a, kind: openai, model: m, price: {input: 1}}]", "1: members[0].price.output is missing"),
         ("[{name: a, kind: openai, model: m, base_url: ftp://x}]", "1: members[0].base_url: 'ftp://x' is not allowed"),
         (

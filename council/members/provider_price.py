@@ -24,6 +24,8 @@ DEFAULT_WINDOW, DEFAULT_OUTPUT = 128_000, 32_000
 """Assumed of a model that no list knows."""
 SAFETY = 1.3
 """Other tokenizers make up to this many times as many tokens of code as the one that is counted with."""
+WRITING_FOR_CLAUDE = 1.25
+"""https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching, for the cache of five minutes."""
 LOCAL = ("ollama/", "ollama_chat/", "lm_studio/", "hosted_vllm/", "llamafile/")
 """Prefixes of models on the user's own machine, which may cost nothing."""
 
@@ -73,7 +75,7 @@ class Facts:
 def facts_of(model: str, given: Mapping[str, float] | None = None) -> Facts:
     """Price, window and longest reply of a model; a price given in council.yaml wins over the list."""
     found = _entry(model)
-    price = _given(given) if given is not None else _listed(model, found)
+    price = _given(given, _to_write(model, found)) if given is not None else _listed(model, found)
     if not found:
         return Facts(price)
     output = int(found.get("max_output_tokens") or found.get("max_tokens") or DEFAULT_OUTPUT)
@@ -93,12 +95,18 @@ def known_price(name: str, model: str, facts: Facts) -> Price:
     )
 
 
-def _given(given: Mapping[str, float]) -> Price:
+def _given(given: Mapping[str, float], to_write: float) -> Price:
+    paid, output = float(given["input"]) / MILLION, float(given["output"]) / MILLION
     cached = given.get("cached_input")
-    paid = float(given["input"])
-    return Price(
-        paid / MILLION, float(given["output"]) / MILLION, (paid if cached is None else cached) / MILLION, paid / MILLION
-    )
+    return Price(paid, output, paid if cached is None else cached / MILLION, paid * to_write)
+
+
+def _to_write(model: str, entry: Mapping[str, Any]) -> float:
+    """What writing a token to the cache costs, as a multiple of reading it fresh: more than 1 at Anthropic alone."""
+    listed = _listed(model, entry)
+    if listed is not None and listed.input:
+        return listed.written / listed.input
+    return WRITING_FOR_CLAUDE if "claude" in model.lower() else 1.0
 
 
 def _listed(model: str, entry: Mapping[str, Any]) -> Price | None:

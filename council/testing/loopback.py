@@ -177,7 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
         if name in STATUS:
             headers = {"x-request-id": f"req_{len(loopback.asked)}", "request-id": f"req_{len(loopback.asked)}"}
             headers |= {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
-            error = {"type": STATUS[name], "message": f"loopback was told to answer {name}", "code": STATUS[name]}
+            key = self.headers.get("x-api-key") or self.headers.get("Authorization")
+            told = f"loopback was told to answer {name} to {key}"  # some providers do repeat a key
+            error = {"type": STATUS[name], "message": told, "code": STATUS[name]}
             self._json(int(name), {"type": "error", "error": error}, headers)
         elif name == "timeout":
             loopback.ended.wait(fault.seconds)

@@ -46,3 +46,11 @@ def test_a_model_that_refuses_the_key_is_named_as_missing(tmp_path):
     with Loopback(replies=[Fault("401")]) as provider:
         found = doctor(tmp_path, provider.url, "--online")
     assert found["model gpt"]["state"] == "missing" and "does not answer" in found["model gpt"]["what"]
+
+
+def test_a_key_that_the_provider_repeats_is_not_printed(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", key := "my-own-key-0123456789")
+    with Loopback(replies=[Fault("400")]) as provider:
+        found = doctor(tmp_path, provider.url, "--online")
+    assert provider.asked and key in " ".join(provider.asked[0].headers.values())
+    assert "[redacted]" in found["model gpt"]["what"] and key not in repr(found)

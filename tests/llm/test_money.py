@@ -43,6 +43,9 @@ def test_prices_come_from_the_bundled_list_or_from_council_yaml() -> None:
     assert (listed.input, listed.output, listed.cached, listed.written) == (5e-6, 25e-6, 0.5e-6, 6.25e-6)
     given = facts_of("claude-opus-4-5", {"input": 1, "output": 2}).price
     assert given is not None and (given.input, given.cached) == (1e-6, 1e-6)
+    assert given.written == pytest.approx(1.25e-6)
+    unlisted = [facts_of(model, {"input": 4, "output": 2}).price for model in ("claude-next", "openai/mine")]
+    assert [round(price.written * 1e6, 6) for price in unlisted if price] == [5, 4]
     reply = Reply("", tokens_in=1000, tokens_cached=600, tokens_written=300, tokens_out=100)
     assert listed.cost(reply) == pytest.approx((100 * 5 + 600 * 0.5 + 300 * 6.25 + 100 * 25) / 1e6)
     assert facts_of("ollama/llama3").price is not None
@@ -126,6 +129,18 @@ def test_every_try_is_recorded_with_its_status(member: Make, store: Store, loopb
     assert [row["status"] for row in store.rows("replies")] == ["rate_limited", "overloaded", "network", "ok"]
     costs = [row["cost_usd"] for row in store.rows("replies")]
     assert costs[:2] == [0, 0] and costs[2] > 0
+
+
+@pytest.mark.parametrize("kind", sorted(MODELS))
+def test_a_second_question_without_usage_is_counted_with_what_was_said_before(
+    kind: str, member: Make, store: Store, loopback: Loopback
+) -> None:
+    loopback.script.extend(Fault("no_usage", text=text) for text in ("Nonsense. " * 1500, "ABSTAIN: nothing."))
+    ann = member(kind)
+    ann.recorder = Calls(store, 1)
+    run(ann.propose(brief_of(), turn_of("propose", 1)))
+    first, second = store.rows("replies")
+    assert second["tokens_in"] > first["tokens_in"] + 3000
 
 
 def test_the_cap_is_never_exceeded(member: Make, store: Store, loopback: Loopback) -> None:
