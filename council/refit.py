@@ -9,6 +9,7 @@ How to extend: a new figure of the posterior goes into `council/judge/reputation
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -30,6 +31,8 @@ FIRST = """
 SELECT s.id, s.name, m.fingerprint, m.conditions, m.sandbox FROM sessions s LEFT JOIN measurements m
 ON m.id = (SELECT min(id) FROM measurements WHERE session = s.id AND status = 'ok') ORDER BY s.id
 """
+INCIDENTAL = ("price", "timeout", "api_key_env")
+"""Options of a member that change nothing of what it answers."""
 NEVER = 2**62
 """A ledger line that no row has."""
 
@@ -50,13 +53,41 @@ def key_of(identity: Identity) -> str:
     return "\x1f".join(identity)
 
 
+def name_of(key: str) -> str:
+    """The member's name in what `key_of` made."""
+    return key.partition("\x1f")[0]
+
+
 def identities(store: Store, ids: Iterable[int]) -> dict[tuple[int, str], Identity]:
-    """Who each member of those sessions is: {(session, name): identity}."""
+    """Who each member of those sessions is: {(session, name): identity}.
+
+    One that was absent and proposed nothing is who it was, with its last template, when it was there.
+    """
     wanted = list(ids)
     marks = ", ".join("?" * len(wanted))
-    rows = store.query(f"SELECT * FROM members WHERE session IN ({marks}) ORDER BY id", *wanted)
-    columns = ("name", "kind", "model", "options", "template")
-    return {(row["session"], row["name"]): tuple(str(row[c]) for c in columns) for row in rows}
+    rows = list(store.query(f"SELECT * FROM members WHERE session IN ({marks}) ORDER BY id", *wanted))
+    wrote = store.query(f"SELECT DISTINCT session, member FROM proposals WHERE session IN ({marks})", *wanted)
+    authors = {(row["session"], row["member"]) for row in wrote}
+    present = {_configured(row): _identity(row) for row in rows if row["absent"] is None}
+    found = {}
+    for row in rows:
+        member = (row["session"], row["name"])
+        away = row["absent"] is not None and member not in authors  # nobody knows its template, and it did nothing
+        found[member] = present.get(_configured(row), _identity(row)) if away else _identity(row)
+    return found
+
+
+def _configured(row: Row) -> Identity:
+    """What council.yaml says of who a member is."""
+    options = json.loads(row["options"])
+    if isinstance(options, dict):
+        options = {key: value for key, value in options.items() if key not in INCIDENTAL}
+    said = json.dumps(options, sort_keys=True, ensure_ascii=False)
+    return (str(row["name"]), str(row["kind"]), str(row["model"]), said)
+
+
+def _identity(row: Row) -> Identity:
+    return (*_configured(row), str(row["template"]))
 
 
 def voters(store: Store, ids: Iterable[int]) -> tuple[set[tuple[int, str]], set[tuple[int, str]]]:

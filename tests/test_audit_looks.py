@@ -24,7 +24,8 @@ def test_a_second_look_counts_the_pairs_of_both_at_a_stricter_level_and_adds_up(
     first, second = rows(folder, "closings")
     assert (first["pairs"], second["pairs"]) == (3, 6) and second["inputs"]["pooled"] == first["inputs"]["pairs"]
     assert (second["inputs"]["look"], second["inputs"]["level"]) == (2, 0.95)
-    assert second["gain"] == pytest.approx(0.016) and (first["inputs"]["freedom"], second["inputs"]["freedom"]) == (9, 15)
+    assert second["gain"] == pytest.approx(0.016)
+    assert (first["inputs"]["freedom"], second["inputs"]["freedom"]) == (9, 15)
     assert audited(folder).problems == ()
 
 

@@ -21,8 +21,8 @@ def command(ctx: click.Context, session: str | None, by: str, as_json: bool, as_
     Over all sessions measured under the same conditions as the last one, or over one --session. Skill is σ gained per
     experiment against the council's mean, from a regression over all proposals, run or not; one night rarely separates
     members, so ranks are ranges. --by judge shows what forecasts are worth, calibration, and what bends the votes.
-    docs/mechanism.md has the formulas. In --json, `judges` is the sum of weights for a sceptic who expects nothing of
-    judges, and `helping` whether its interval lies above 0.
+    docs/mechanism.md has the formulas. In --json, `judges` has the sum of weights with the prior that also picks and
+    with a sceptic's; `helping` is whether the sceptic's interval lies above 0. --by judge adds the meters.
 
     \b
     Example:
@@ -36,13 +36,13 @@ def command(ctx: click.Context, session: str | None, by: str, as_json: bool, as_
     with reading(ctx) as store:
         board = leaderboard.read(store, session)
         bent = None
-        if by == "judge" and not (as_json or as_csv):
+        if by == "judge" and not as_csv:
             from council.views import meters
 
             ids = [row["id"] for row in store.query("SELECT id, name FROM sessions") if row["name"] in board.pooled]
             bent = meters.read(store, ids)
     if as_json:
-        show_json(board.as_json())
+        show_json({**board.as_json(), **({"meters": bent.as_json()} if bent else {})})
     elif as_csv:
         click.echo(face.as_csv(board, by), nl=False)
     else:

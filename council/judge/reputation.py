@@ -19,6 +19,8 @@ from council.judge.forecast import Array, State
 Z90 = 1.645
 """Half-width of a two-sided 90 % interval, in standard deviations."""
 DRAWS = 20_000
+MOST = 1e6
+"""A difference that would take more settlements than this is none."""
 BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -155,6 +157,8 @@ def separation(state: State) -> Separation | None:
         return Separation(*pair, None)
     rate, free = (1 / now - 1 / before) / state.settled, found.value / (1 - now / before)
     needed = (math.sqrt(Z90**2 + 4 * free**2 / before) - Z90) * before / (2 * free)
+    if needed**2 * rate * MOST < 1:
+        return Separation(*pair, None)
     return Separation(*pair, max(1, math.ceil((1 / needed**2 - 1 / now) / rate)))
 
 

@@ -99,18 +99,28 @@ def separation(board: Leaderboard) -> str:
 
 
 def helping(board: Leaderboard) -> str:
-    """Whether the judges help, as a sceptic sees it."""
+    """Whether the judges help: by the prior that picks, and by a sceptic's, since the first begins with a hope."""
+    from council.judge.forecast import WEIGHT_TOTAL
+
     judges = board.judges
-    if judges.sum_weight is None:
+    if judges.sum_weight is None or judges.low is None:
         return "Nothing has settled: nobody knows yet whether the judges help."
-    said = f"for a sceptic who expects nothing of them their weights sum to {_interval(judges)} σ"
+    total = f"their weights sum to {_between(judges.sum_weight, judges.low, judges.high)} σ"
+    prior = f"with the prior that also picks, which expects {WEIGHT_TOTAL:+.2f} of any judges"
+    doubt = (
+        f"with a sceptic's, which expects 0, to {_between(judges.sceptic_sum, judges.sceptic_low, judges.sceptic_high)}"
+    )
     if judges.helping:
-        return f"The judges help: {said}."
-    return f"The judges are not shown to help: {said}."
-
-
-def _interval(judges: object) -> str:
-    return _between(*(getattr(judges, name) for name in ("sum_weight", "low", "high")))
+        return f"The judges help: {total} {prior}, and {doubt}: both intervals lie above 0."
+    if judges.low <= 0:
+        return (
+            f"The judges are not helping, as far as can be told: {total} {prior}, and {doubt}: not even the first "
+            "interval lies above 0."
+        )
+    return (
+        f"The judges are not yet shown to help: {total} {prior}, but {doubt}. What was measured does not suffice "
+        "without that expectation."
+    )
 
 
 def _between(value: float | None, low: float | None, high: float | None) -> str:
@@ -121,7 +131,7 @@ def _between(value: float | None, low: float | None, high: float | None) -> str:
 
 def _meters(found: Meters) -> list[str]:
     """What bends the votes, a line each."""
-    from council.views.calibration import name_of
+    from council.refit import name_of
 
     first, slope = found.position.first, found.position.slope
     alike, regret = found.independence, found.regret

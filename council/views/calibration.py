@@ -42,8 +42,3 @@ def read(store: Store, ids: Sequence[int]) -> dict[str, Calibration]:
             if member is not None and row["number"] in base:
                 found[key_of(member)].append((row["p"], row["outcome"], base[row["number"]]))
     return {name: made for name, settled in found.items() if (made := calibration(settled)) is not None}
-
-
-def name_of(key: str) -> str:
-    """The member's name in what `key_of` made."""
-    return key.partition("\x1f")[0]

@@ -18,6 +18,7 @@ from council.views.once import Once, anew
 from council.views.sessions import Row
 
 if TYPE_CHECKING:
+    from council.judge.reputation import Judges
     from council.store import Store
 
 SEED = 20261120
@@ -66,28 +67,25 @@ class Standing:
         return self.cost_usd / (1000 * self.kept_gain) if self.kept_gain > 0 else None
 
     def as_json(self) -> Row:
-        """The member as `council leaderboard --json` has it."""
-        return {k: v for k, v in asdict(self).items() if k not in _PRIVATE}
-
-
-_PRIVATE = (
-    *("brier_own", "forecasts", "settled", "absent", "brier_base", "rank_low", "rank_high"),
-    "kept_gain",
-    "unanswered_usd",
-)
+        """The member as `council leaderboard --json` and `--csv` have it."""
+        return {**asdict(self), "usd_per_gain": self.usd_per_gain}
 
 
 @dataclass(frozen=True)
 class Help:
-    """Whether the judges help: the sum of their weights with its 90 % interval, for a sceptic who expects none.
+    """Whether the judges help: the sum of their weights with its 90 % interval, as the prior has it that also picks.
 
-    `helping` is whether that interval lies above 0.
+    That prior expects something of judges before anything is measured, so `sceptic_*` are the same for a prior that
+    expects nothing. `helping` is the cautious answer: whether the sceptic's interval lies above 0.
     """
 
     sum_weight: float | None = None
     low: float | None = None
     high: float | None = None
     helping: bool | None = None
+    sceptic_sum: float | None = None
+    sceptic_low: float | None = None
+    sceptic_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -110,12 +108,16 @@ class Leaderboard:
     more: int | None = None
 
     def as_json(self) -> dict[str, object]:
-        """The object of `council leaderboard --json`."""
+        """The object of `council leaderboard --json`, but for the bias meters."""
         return {
             "sigma": self.sigma,
             "rounds": self.rounds,
             "judges": asdict(self.judges),
             "members": [member.as_json() for member in self.members],
+            "settled": self.settled,
+            "separation": {"first": self.first, "second": self.second, "more": self.more},
+            "pooled": list(self.pooled),
+            "left_out": list(self.left_out),
         }
 
 
@@ -185,21 +187,29 @@ def _learn(store: Store, ids: list[int]) -> _Learnt:
     return _Learnt(
         settled=state.settled,
         members=found,
-        judges=Help(judged.sceptic.value, judged.sceptic.low, judged.sceptic.high, judged.shown) if judged else Help(),
-        first=ahead.first.partition("\x1f")[0] if ahead else None,
-        second=ahead.second.partition("\x1f")[0] if ahead else None,
+        judges=_help(judged) if judged else Help(),
+        first=refit.name_of(ahead.first) if ahead else None,
+        second=refit.name_of(ahead.second) if ahead else None,
         more=ahead.more if ahead else None,
     )
 
 
+def _help(judged: Judges) -> Help:
+    sure, doubt = judged.total, judged.sceptic
+    return Help(sure.value, sure.low, sure.high, judged.shown, doubt.value, doubt.low, doubt.high)
+
+
 def _standings(store: Store, ids: list[int], learnt: dict[str, Row]) -> tuple[Standing, ...]:
+    from council import refit
+
     marks = ", ".join("?" * len(ids))
+    who = refit.identities(store, ids)
     found: dict[tuple[str, ...], Row] = {}
     of: dict[tuple[int, str], Row] = {}
     for row in store.query(f"SELECT * FROM members WHERE session IN ({marks}) ORDER BY id", *ids):
-        identity = tuple(str(row[k]) for k in ("name", "kind", "model", "options", "template"))
+        identity = who[row["session"], row["name"]]
         named = {k: row[k] for k in ("name", "kind", "model")}
-        known = learnt.get("\x1f".join(identity), _UNKNOWN)
+        known = learnt.get(refit.key_of(identity), _UNKNOWN)
         member = found.setdefault(identity, named | dict.fromkeys(_SUMS, 0) | known)
         member["absent"] = row["absent"]
         of[row["session"], row["name"]] = member

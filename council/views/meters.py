@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from council.judge import meters
 from council.judge.forecast import Forecast, Round, outcome
 from council.judge.meters import Independence, Meter, Position, Regret
-from council.refit import identities, key_of, renamed, rounds
+from council.refit import identities, key_of, name_of, renamed, rounds
 
 if TYPE_CHECKING:
     from council.store import Store
@@ -42,6 +42,11 @@ class Meters:
     self_preference: dict[str, Meter]
     independence: Independence
     regret: Regret
+
+    def as_json(self) -> dict[str, object]:
+        """The same for machines; self-preference per judge, of which several may have one name."""
+        own = [{"name": name_of(key), **asdict(meter)} for key, meter in self.self_preference.items()]
+        return {**asdict(self), "self_preference": own}
 
 
 def read(store: Store, ids: Sequence[int]) -> Meters:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -75,14 +77,28 @@ def test_members_whose_intervals_overlap_share_a_range_of_ranks(store):
     assert "1–2" in said and "Too few rounds" in said and "How to read it" in said
 
 
-def test_the_sentence_on_judges_follows_the_sceptic(store):
+def test_the_sum_of_weights_is_that_of_the_table_and_the_sceptic_decides(store):
     board = leaderboard.read(store)
-    assert board.judges.helping is False and board.judges.low < 0 < board.judges.high
-    assert "not shown to help" in face.helping(board)
-    from dataclasses import replace
+    told = board.judges
+    shown = [m.judge_weight for m in board.members if m.judge_weight is not None]
+    assert told.sum_weight == pytest.approx(sum(shown)) and told.sceptic_sum < told.sum_weight
+    assert told.helping is False and told.sceptic_low < 0 < told.low
+    said = face.helping(board)
+    assert f"sum to {told.sum_weight:+.2f} ({told.low:+.2f} to {told.high:+.2f}) σ" in said
+    assert f"to {told.sceptic_sum:+.2f} ({told.sceptic_low:+.2f} to {told.sceptic_high:+.2f})" in said
 
-    sure = replace(board, judges=leaderboard.Help(0.6, 0.2, 1.0, True))
-    assert face.helping(sure).startswith("The judges help")
+
+@pytest.mark.parametrize(
+    ("low", "sceptic_low", "helping", "words"),
+    [
+        (0.2, 0.1, True, "The judges help:"),
+        (0.2, -0.1, False, "The judges are not yet shown to help:"),
+        (-0.1, -0.3, False, "The judges are not helping,"),
+    ],
+)
+def test_the_sentence_on_judges_has_three_answers(store, low, sceptic_low, helping, words):
+    told = leaderboard.Help(0.4, low, 0.9, helping, 0.3, sceptic_low, 0.8)
+    assert face.helping(replace(leaderboard.read(store), judges=told)).startswith(words)
 
 
 def test_dollars_are_set_against_the_believed_gain_of_what_was_kept(store):
@@ -95,15 +111,13 @@ def test_dollars_are_set_against_the_believed_gain_of_what_was_kept(store):
 def test_the_base_rate_is_the_one_known_before_the_experiment(store):
     sid = store.one("sessions", name=SESSION)["id"]
     assert calibration.base_rates(store, sid) == {3: 2 / 5, 5: 3 / 6}
-    made = {calibration.name_of(k): v for k, v in calibration.read(store, [sid]).items()}
+    made = {refit.name_of(k): v for k, v in calibration.read(store, [sid]).items()}
     assert made["beta"].base == pytest.approx((0.4 - 1) ** 2) and "alpha" not in made
 
 
 def test_equal_names_of_different_models_are_not_pooled(tmp_path):
     path = night(tmp_path / "c.db")
     night(path, "second")
-    import sqlite3
-
     db = sqlite3.connect(path)
     db.execute("DROP TRIGGER members_no_update")
     db.execute("UPDATE members SET template = 'new' WHERE session = 2 AND name = 'alpha'")
@@ -111,6 +125,49 @@ def test_equal_names_of_different_models_are_not_pooled(tmp_path):
     board = leaderboard.read(Store(path, read_only=True))
     assert sorted(m.name for m in board.members) == ["=gamma", "alpha", "alpha", "beta", "delta"]
     assert [m.proposals for m in board.members if m.name == "alpha"] == [1, 1]
+
+
+def changed(path, sql):
+    """The night twice in one database, changed behind the triggers' back."""
+    night(path, "second")
+    db = sqlite3.connect(path)
+    db.execute("DROP TRIGGER members_no_update")
+    db.execute(sql)
+    db.commit()
+    db.close()
+    return leaderboard.read(Store(path, read_only=True))
+
+
+AWAY = (
+    "UPDATE members SET template = CASE session WHEN 1 THEN 't' END, absent = CASE session WHEN 2 THEN 'no key' END "
+    "WHERE name = "
+)
+
+
+def named(board, name):
+    return [m for m in board.members if m.name == name]
+
+
+def test_a_member_that_was_absent_one_night_is_one_member(tmp_path):
+    path = night(tmp_path / "c.db")
+    (delta,) = named(changed(path, AWAY + "'delta'"), "delta")
+    assert delta.absent == "no key", "as of the last night"
+
+
+def test_a_member_that_proposed_while_it_was_absent_at_first_stays_apart(tmp_path):
+    board = changed(night(tmp_path / "c.db"), AWAY + "'alpha'")
+    assert [m.proposals for m in named(board, "alpha")] == [1, 1]
+
+
+@pytest.mark.parametrize("option", ("price", "timeout", "api_key_env"))
+def test_what_changes_no_answer_does_not_part_a_member_from_itself(tmp_path, option):
+    path = night(tmp_path / "c.db")
+    board = changed(path, f"UPDATE members SET options = json_set(options, '$.{option}', 7) WHERE session = 2")
+    assert sorted(m.name for m in board.members) == ["=gamma", "alpha", "beta", "delta"]
+    other = changed(
+        night(tmp_path / "d.db"), "UPDATE members SET options = json_set(options, '$.top', 7) WHERE session = 2"
+    )
+    assert len(other.members) == 8
 
 
 def test_meters_say_what_bends_the_votes_and_what_is_not_known(store):

@@ -52,6 +52,16 @@ MEMBER_KEYS = [
     "tokens_in",
     "tokens_out",
     "cost_usd",
+    "brier_own",
+    "forecasts",
+    "settled",
+    "absent",
+    "brier_base",
+    "rank_low",
+    "rank_high",
+    "kept_gain",
+    "unanswered_usd",
+    "usd_per_gain",
 ]
 HUMAN = [
     ("status",),
@@ -76,9 +86,11 @@ def test_show_json_has_exactly_the_documented_keys(council, lab):
 
 def test_leaderboard_json_has_exactly_the_documented_keys(council, lab):
     found = json.loads(council(lab, "leaderboard", "--json").stdout)
-    assert list(found) == ["sigma", "rounds", "judges", "members"]
+    board = ["sigma", "rounds", "judges", "members", "settled", "separation", "pooled", "left_out"]
+    assert list(found) == board and list(found["separation"]) == ["first", "second", "more"]
     judges = found["judges"]
-    assert list(judges) == ["sum_weight", "low", "high", "helping"] and judges["low"] < judges["sum_weight"]
+    sceptic = ["sceptic_sum", "sceptic_low", "sceptic_high"]
+    assert list(judges) == ["sum_weight", "low", "high", "helping", *sceptic] and judges["low"] < judges["sum_weight"]
     assert judges["helping"] is False
     assert [list(m) for m in found["members"]] == [MEMBER_KEYS] * 4
     known = {m["name"]: m for m in found["members"]}
@@ -86,6 +98,14 @@ def test_leaderboard_json_has_exactly_the_documented_keys(council, lab):
     assert known["alpha"]["p_best"] + known["beta"]["p_best"] == pytest.approx(1)
     assert known["=gamma"]["skill"] is None and known["=gamma"]["judge_low"] < known["=gamma"]["judge_weight"]
     assert known["delta"]["skill"] is None and known["delta"]["judge_weight"] is None
+
+
+def test_leaderboard_json_by_judge_holds_the_meters(council, lab):
+    found = json.loads(council(lab, "leaderboard", "--by", "judge", "--json").stdout)
+    assert list(found["meters"]) == ["position", "self_preference", "independence", "regret"]
+    assert found["meters"]["position"]["first"]["n"] == 1
+    assert all(list(one) == ["name", "n", "value", "interval"] for one in found["meters"]["self_preference"])
+    assert {one["name"] for one in found["meters"]["self_preference"]} <= {m["name"] for m in found["members"]}
 
 
 @pytest.mark.parametrize("args", HUMAN, ids=" ".join)

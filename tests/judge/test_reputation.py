@@ -100,6 +100,16 @@ def test_the_rounds_still_needed_are_those_it_takes_without_chance() -> None:
     assert after(60 + round(0.8 * early)) > 0 and after(60 + round(1.2 * early)) == 0
 
 
+@pytest.mark.parametrize("difference", [0.0, 1e-300, 1e-17, 1e-9])
+def test_members_that_do_not_differ_are_not_said_to_be_apart_ever(difference: float) -> None:
+    state = forecast.start((), ("a", "b"))
+    for n in range(8):
+        scored = forecast.score(state, {2 * n: "a", 2 * n + 1: "b"}, [])
+        state = forecast.settle(scored.state, scored.phis[2 * n + n % 2], difference if n % 2 == 0 else 0.0)
+    found = reputation.separation(state)
+    assert found is not None and found.more is None
+
+
 def test_nothing_settled_says_nothing_of_when() -> None:
     state = forecast.score(forecast.start((), NAMES), {1: "a", 2: "b", 3: "c"}, []).state
     found = reputation.separation(state)
