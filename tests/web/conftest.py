@@ -121,7 +121,7 @@ def page(tab):
     """A page of which is checked at the end: nothing on the console, nothing away, no dialog."""
     made, seen = tab
     made.set_viewport_size(DESK)
-    made.emulate_media(color_scheme="light")
+    made.emulate_media(color_scheme="light", media="screen")
     yield made
     made.goto("about:blank")
     told = (list(seen.errors), list(seen.away), list(seen.dialogs))
