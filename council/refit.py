@@ -127,6 +127,13 @@ def renamed(one: Round, names: Mapping[str, str]) -> Round:
     return Round({p: names.get(a, a) for p, a in one.authors.items()}, forecasts, one.settled)
 
 
+def nights(store: Store, ids: Sequence[int], before: int = NEVER) -> list[list[Round]]:
+    """The rounds of each of those sessions, members and judges by `key_of` their identity."""
+    who = identities(store, ids)
+    names = {session: {n: key_of(i) for (s, n), i in who.items() if s == session} for session in ids}
+    return [[renamed(one, names[session]) for one in rounds(store, session, before)] for session in ids]
+
+
 def refit(sessions: Sequence[Sequence[Round]], judges: Iterable[str], members: Iterable[str]) -> State:
     """The state after all rounds of all sessions. Its prior is that of the first, so that intervals can be compared."""
     first = state = start(judges, members)
@@ -151,9 +158,7 @@ def pooled(store: Store, ids: Sequence[int], before: int = NEVER) -> State:
     """The state over those sessions up to a line of the ledger, members and judges by `key_of` their identity."""
     who = identities(store, ids)
     judges, members = voters(store, ids)
-    names = {session: {n: key_of(i) for (s, n), i in who.items() if s == session} for session in ids}
-    nights = [[renamed(one, names[session]) for one in rounds(store, session, before)] for session in ids]
-    return refit(nights, {key_of(who[j]) for j in judges}, {key_of(who[m]) for m in members})
+    return refit(nights(store, ids, before), {key_of(who[j]) for j in judges}, {key_of(who[m]) for m in members})
 
 
 def carried(store: Store, session: int) -> Carried | None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from council.judge.meters import Meter
     from council.judge.reputation import Interval
     from council.store import Store
-    from council.views.duel import Duel
+    from council.views.duel import Confirmed, Duel
 
 
 @click.command("compare")
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, a: str, b: str, session: str | None, as_json: bool) -> None:
     """Compare two members round by round, or two sessions by name.
 
-    Members are paired by round, over all sessions measured like the last one or over one --session. Sessions are
-    compared by what their fresh pairs of runs say; without these there is no interval, and it says so.
+    Members are paired by round, over all sessions measured like the last one or over one --session; of a name whose
+    model, options or prompts changed, the newest counts. Sessions are compared by what their fresh pairs of runs say;
+    one that ended on its baseline gained nothing. Without pairs there is no interval, and it says what to run.
 
     \b
     Example:
@@ -85,14 +86,19 @@ def _sessions(store: Store, a: str, b: str) -> tuple[dict[str, object], list[str
         ("kept", *(count(s.kept) for s in sides)),
         ("baseline booked", *(bpb(s.baseline) for s in sides)),
         ("best booked", *(bpb(s.best) for s in sides)),
-        ("gain of fresh pairs", *(bpb(c.gain.value) if c else "unconfirmed" for c in closings)),
+        ("gain of fresh pairs", *(_gain(c) for c in closings)),
         ("cost", *(money(x) for x in spent)),
     ]
     if pair.differs:
         keys = ", ".join(f"{clean(k, 40)} ({clean(x, 40)} and {clean(y, 40)})" for k, x, y in pair.differs)
         told = f"They were measured under different conditions, so their gains do not compare: {keys}."
     elif gap is None:
-        told = "Booked gains are bent by selection and are not compared. Run first: council confirm --session NAME."
+        first = " and ".join(
+            f"council confirm --session {n}" for n, c in zip(names, closings, strict=True) if c is None
+        )
+        told = f"Booked gains are bent by selection and are not compared. Run first: {first}."
+    elif not any(c and c.pairs for c in closings):
+        told = "Both ended on their baseline: neither gained anything."
     else:
         verdict = "they differ" if gap.excludes_zero else "fresh pairs do not tell them apart"
         told = f"Gain of {names[0]} less that of {names[1]}: {_interval(gap, ' BPB', 5)}; {verdict}."
@@ -104,6 +110,14 @@ def _sessions(store: Store, a: str, b: str) -> tuple[dict[str, object], list[str
         "differs": pair.differs,
     }
     return data, [*table(("", *names), rows, right=(1, 2)), "", *wrap(told)]
+
+
+def _gain(found: Confirmed | None) -> str:
+    from council.views.words import bpb
+
+    if found is None:
+        return "unconfirmed"
+    return bpb(found.gain.value) if found.pairs else "none: its baseline"
 
 
 def _interval(found: Interval | None, unit: str, digits: int = 2) -> str:

@@ -215,7 +215,7 @@ def calibration(settled: Sequence[tuple[float, int, float]]) -> Calibration | No
     return Calibration(len(settled), brier, base, tuple(found))
 
 
-def wilson(hits: int, n: int) -> Interval:
+def wilson(hits: float, n: int) -> Interval:
     """A share with its 90 % score interval (Wilson, JASA 22, 1927), which stays inside 0..1 for any n > 0."""
     share, z2 = hits / n, Z90**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)

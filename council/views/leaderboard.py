@@ -90,7 +90,7 @@ class Help:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Members of the pooled sessions; `left_out` were measured under other conditions.
+    """Members of the pooled sessions, and in the same order `keys` of who they are; `left_out` do not compare.
 
     `first` and `second` lead by skill; `more` is about how many settlements would separate them: 0 if they are, None if
     nothing says when.
@@ -106,6 +106,7 @@ class Leaderboard:
     first: str | None = None
     second: str | None = None
     more: int | None = None
+    keys: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """The object of `council leaderboard --json`, but for the bias meters."""
@@ -145,10 +146,11 @@ def read(store: Store, name: str | None = None, once: Once = anew) -> Leaderboar
         [] if name else [row["name"] for row in store.query("SELECT id, name FROM sessions") if row["id"] not in ids]
     )
     learnt = once(("learnt", *ids, *_last(store)), lambda: _learn(store, ids))
+    standings = _standings(store, ids, learnt.members)
     return Leaderboard(
         sigma=book["sigma"] if book else None,
         rounds=sum(sessions.rounds_done(store, session) for session in ids),
-        members=_standings(store, ids, learnt.members),
+        members=tuple(standings.values()),
         pooled=tuple(row["name"] for row in pool),
         left_out=tuple(others),
         settled=learnt.settled,
@@ -156,6 +158,7 @@ def read(store: Store, name: str | None = None, once: Once = anew) -> Leaderboar
         first=learnt.first,
         second=learnt.second,
         more=learnt.more,
+        keys=tuple(standings),
     )
 
 
@@ -199,7 +202,8 @@ def _help(judged: Judges) -> Help:
     return Help(sure.value, sure.low, sure.high, judged.shown, doubt.value, doubt.low, doubt.high)
 
 
-def _standings(store: Store, ids: list[int], learnt: dict[str, Row]) -> tuple[Standing, ...]:
+def _standings(store: Store, ids: list[int], learnt: dict[str, Row]) -> dict[str, Standing]:
+    """The members by `key_of` their identity, those first of whom more was kept."""
     from council import refit
 
     marks = ", ".join("?" * len(ids))
@@ -218,7 +222,8 @@ def _standings(store: Store, ids: list[int], learnt: dict[str, Row]) -> tuple[St
             counted = of.get((row.pop("session"), row.pop("member")), {})
             for column, value in row.items():
                 counted[column] = counted.get(column, 0) + (value or 0)
-    return tuple(_standing(row) for row in sorted(found.values(), key=lambda r: (-r["kept"], -r["run"], r["name"])))
+    ranked = sorted(found.items(), key=lambda one: (-one[1]["kept"], -one[1]["run"], one[1]["name"]))
+    return {refit.key_of(identity): _standing(row) for identity, row in ranked}
 
 
 def _standing(row: Row) -> Standing:

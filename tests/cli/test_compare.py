@@ -7,10 +7,13 @@ import math
 
 import pytest
 
+from council.judge.student import quantile
 from council.store import Store
 from council.views import duel
 from tests.test_audit_learning import closed_night
-from tests.test_audit_night import Fake, run
+from tests.test_audit_looks import looked_twice
+from tests.test_audit_night import Fake, Planned, run
+from tests.test_audit_tamper import sql, tamper
 
 
 def opened(folder):
@@ -30,6 +33,34 @@ def test_turning_the_members_round_turns_every_difference_round(tmp_path):
     assert one.expected.value == pytest.approx(-other.expected.value)
     assert one.ranked.value == pytest.approx(-other.ranked.value)
     assert one.picked == other.picked[::-1]
+
+
+def test_judges_put_one_above_the_other_by_their_rankings(tmp_path):
+    folder = closed_night(tmp_path)
+    before = duel.members(opened(folder), "ann", "bob").ranked
+    tamper(folder, sql("UPDATE forecasts SET p = 0.5"), rebuild=False)
+    assert duel.members(opened(folder), "ann", "bob").ranked == before
+    turned = "json_array(json_extract(ranking, '$[1]'), json_extract(ranking, '$[0]'))"
+    tamper(folder, sql(f"UPDATE ballots SET ranking = {turned}"), rebuild=False)
+    after = duel.members(opened(folder), "ann", "bob").ranked
+    assert before.value == 0.5 and after.value == pytest.approx(-0.5)
+    assert before.interval.low < 0.1 < before.interval.high, "three votes that agree are no proof"
+
+
+class Other(Planned):
+    """Another kind of member."""
+
+
+def test_of_a_name_whose_member_changed_the_newest_is_compared(tmp_path):
+    folder = closed_night(tmp_path)
+    yaml = folder / "council.yaml"
+    text = yaml.read_text().replace("pairs: 3", "pairs: 0")
+    yaml.write_text(text.replace('bob, kind: "tests.test_audit_night:Planned"', f'bob, kind: "{__name__}:Other"'))
+    run(folder, Fake([1.0, 1.004, 1.1, 1.2]), session="other", rounds=2)
+    found = duel.members(opened(folder), "ann", "bob")
+    assert (found.rounds, found.a.proposals, found.b.proposals) == (2, 5, 2)
+    assert duel.members(opened(folder), "ann", "cyd").rounds == 5
+    assert duel.members(opened(folder), "ann", "bob", "night").rounds == 3
 
 
 def test_members_as_lines_and_as_json(tmp_path, council):
@@ -59,7 +90,33 @@ def test_a_session_without_fresh_pairs_gets_no_interval(tmp_path, council):
     (folder / "council.yaml").write_text((folder / "council.yaml").read_text().replace("pairs: 3", "pairs: 0"))
     run(folder, Fake([1.0, 1.004, 0.985]), session="other", rounds=1)
     said = council(folder, "compare", "night", "other").stdout.replace("\n", " ")
-    assert "unconfirmed" in said and "council confirm" in said
+    assert "unconfirmed" in said and "council confirm --session other." in said
+
+
+def test_a_session_that_ended_on_its_baseline_gained_exactly_nothing(tmp_path, council):
+    folder = closed_night(tmp_path)
+    run(folder, Fake([1.0, 1.004, 1.5]), session="other", rounds=1)
+    found = json.loads(council(folder, "compare", "night", "other", "--json").stdout)
+    gap, gain = found["difference"], found["closings"][0]["gain"]
+    assert gap == pytest.approx(gain) and gap["value"] == pytest.approx(0.016)
+    said = council(folder, "compare", "night", "other").stdout
+    assert "none: its baseline" in said and "council confirm" not in said
+    run(folder, Fake([1.0, 1.004, 1.5]), session="third", rounds=1)
+    assert "neither gained" in council(folder, "compare", "other", "third").stdout
+
+
+def test_a_closing_of_code_that_was_given_up_says_nothing_of_the_end(tmp_path):
+    folder = closed_night(tmp_path)
+    (folder / "council.yaml").write_text((folder / "council.yaml").read_text().replace("pairs: 3", "pairs: 0"))
+    run(folder, Fake([0.982, 0.9]), resume="night", rounds=5)  # another edit is kept and never closed
+    assert duel.confirmed(opened(folder), 1) is None
+
+
+def test_a_second_look_has_a_wider_interval(tmp_path):
+    store = opened(looked_twice(tmp_path))
+    found, row = duel.confirmed(store, 1), store.rows("closings")[-1]
+    half = quantile(0.975, found.freedom) * row["sigma"] * math.sqrt(2 / 6)
+    assert (found.look, found.pairs) == (2, 6) and found.gain.high - found.gain.value == pytest.approx(half)
 
 
 def test_sessions_under_other_conditions_do_not_compare(tmp_path, council):
