@@ -1,21 +1,24 @@
 """How long the pages take over loopback on a long night: 1,000 rounds and 20,000 calls.
 
-`python benchmarks/pages.py [--rounds N] [--times N]` builds the database in a temporary folder, serves it, asks each
-page in turn and prints the median and the slowest of each. Exit code 1 when a median is above the promise of 100 ms.
-Charts and the longest reads are made once per change of the database and kept; the first request of a page, which pays
-for that, is printed and not counted.
+`python benchmarks/pages.py [--rounds N] [--times N] [--live]` builds the database in a temporary folder, serves it,
+asks each page in turn and prints the median and the slowest of each. Exit code 1 when a median is above the promise of
+100 ms. Charts and the longest reads are made once per change of the database and kept; the first request of a page,
+which pays for that, is printed and not counted. With `--live` a call is recorded before each request, as on a night
+that runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,7 +33,8 @@ PAGES = (
     "/", "/overview.json", "/rounds", "/rounds?verdict=keep&member=opus&q=warmup", "/rounds?sort=delta&page=7",
     "/rounds?sort=cost", "/round/{round}", "/round/{round}.json", "/members", "/member?name=opus", "/sessions",
     "/search?q=curvature", "/search?q=zebra", "/call?id={call}", "/live.json", "/council", "/council/rounds",
-    "/council/verdicts?_facet=kind", "/council/cost_by_member_and_step", "/chart/curve.svg?number={round}",
+    "/council/verdicts?_facet=kind", "/council/proposals", "/council/ledger", "/council/cost_by_member_and_step",
+    "/chart/curve.svg?number={round}",
 )  # fmt: skip
 """What is asked; the round and the call differ from one time to the next."""
 
@@ -40,6 +44,7 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=1000)
     options.add_argument("--times", type=int, default=15)
+    options.add_argument("--live", action="store_true")
     asked = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / ".council"
@@ -49,9 +54,16 @@ def main() -> int:
         write(home / "council.db", rounds=asked.rounds, calls=CALLS_A_ROUND)
         with contextlib.closing(Store(home / "council.db", read_only=True)) as store:
             calls = next(store.query("SELECT count(*) AS n FROM calls"))["n"]
+            call = store.one("calls", order="id DESC") or {}
         print(f"{asked.rounds} rounds, {calls} calls, written in {time.perf_counter() - begun:.1f} s")
-        with served(Path(folder)) as url:
-            worst = max([ask(url, path, asked.rounds, asked.times) for path in PAGES])
+        with served(Path(folder)) as url, contextlib.closing(Store(home / "council.db")) as store:
+            turn = itertools.count(10**6)
+
+            def record() -> None:
+                if asked.live:
+                    store.insert("calls", {**{k: v for k, v in call.items() if k != "id"}, "attempt": next(turn)})
+
+            worst = max([ask(url, path, asked.rounds, asked.times, record) for path in PAGES])
     print(f"slowest median {worst:.1f} ms, promised {PROMISE_MS:.0f} ms")
     return 0 if worst <= PROMISE_MS else 1
 
@@ -68,12 +80,13 @@ def served(folder: Path):
             process.terminate()
 
 
-def ask(url: str, path: str, rounds: int, times: int) -> float:
-    """Ask one page several times; prints and returns the median in milliseconds."""
+def ask(url: str, path: str, rounds: int, times: int, record: Callable[[], None]) -> float:
+    """Ask one page several times, each time after `record`; prints and returns the median in milliseconds."""
     took = []
     for turn in range(times + 1):
         number = 1 + (turn * 61) % rounds
         address = url + path.format(round=number, call=1 + number * 7)
+        record()
         begun = time.perf_counter()
         with urllib.request.urlopen(address, timeout=60) as answer:
             size = len(answer.read())

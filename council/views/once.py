@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from council.store import Store
 
 T = TypeVar("T")
 
@@ -25,6 +28,11 @@ class Once(Protocol):
 def anew(key: Hashable, make: Callable[[], T], /) -> T:
     """Keeps nothing."""
     return make()
+
+
+def heads(store: Store, tables: Iterable[str]) -> tuple[int | None, ...]:
+    """The last row of each table, for a key: rows are only ever added, so nothing changes in them while it stays."""
+    return tuple(next(store.query(f"SELECT max(id) AS id FROM [{table}]"))["id"] for table in tables)
 
 
 class Kept:

@@ -8,7 +8,7 @@ with its sign in `views/words.py`.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from council.views import sessions
@@ -54,7 +54,8 @@ class Staircase:
 
     def as_json(self) -> dict[str, object]:
         """Plain data for machines."""
-        return asdict(self)
+        runs, bookings = ([dict(vars(one)) for one in found] for found in (self.runs, self.bookings))
+        return {"session": self.session, "runs": runs, "bookings": bookings}
 
 
 _RUNS = (
@@ -64,6 +65,8 @@ _RUNS = (
     "LEFT JOIN proposals p ON p.id = e.proposal WHERE e.session = ? AND e.split = 'validation' ORDER BY e.number"
 )
 _BOOKS = "SELECT number, [round], cause, b, v, b_base, sigma FROM books WHERE session = ? ORDER BY id"
+READS = ("proposals", "experiments", "measurements", "verdicts", "books")
+"""The tables it depends on."""
 _FAILED = {"timeout": "crash", "oom": "crash"}
 
 

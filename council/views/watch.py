@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from council.views import leaderboard, sessions, staircase, status
 from council.views.leaderboard import Standing
-from council.views.once import Once, anew
+from council.views.once import Once, anew, heads
 from council.views.sessions import Row
 from council.views.staircase import Staircase
 from council.views.status import Status
@@ -68,9 +68,10 @@ def read(store: Store, name: str | None = None, once: Once = anew) -> Watch:
     total = stop.get("rounds") if isinstance(stop, dict) else None
     states = _states(store, session["id"], found.round)
     board = leaderboard.read(store, session["name"], once)
+    stairs = ("staircase", session["id"], *heads(store, staircase.READS))
     return Watch(
         status=found,
-        staircase=staircase.read(store, session["name"]),
+        staircase=once(stairs, lambda: staircase.read(store, session["name"])),
         seats=_seats(board.members, states),
         total=total if isinstance(total, int) else None,
     )

@@ -41,9 +41,13 @@ def test_the_regression_waits_for_a_vote_or_a_verdict_and_not_for_a_call(tmp_pat
         paid = {m.name: m.cost_usd - b.cost_usd for m, b in zip(after.members, before.members, strict=True)}
         assert paid["opus"] == pytest.approx(7.0)
         assert len(counted) == 1
+        stairs = watch.read(store, None, once).staircase
+        assert watch.read(store, None, once).staircase is stairs
         with store.atomic():
             night = nights.Writer(store, nights.random.Random(3), 1, "0" * 40, tuple(nights.MODELS), number=8)
             night.book = nights.books.start("0" * 40, [1.8, 1.8], night.sigma**2)
             nights.play(night, 7)
         assert leaderboard.read(store, None, once) == leaderboard.read(store, None)
         assert leaderboard.read(store, None, once).settled == before.settled + 1
+        assert watch.read(store, None, once) == watch.read(store, None)
+        assert len(watch.read(store, None, once).staircase.runs) == len(stairs.runs) + 1
