@@ -148,7 +148,7 @@ def read(store: Store, name: str | None = None, once: Once = anew) -> Leaderboar
     learnt = once(("learnt", *ids, *_last(store)), lambda: _learn(store, ids))
     standings = _standings(store, ids, learnt.members)
     return Leaderboard(
-        sigma=book["sigma"] if book else None,
+        sigma=sessions.known(book["sigma"]) if book else None,
         rounds=sum(sessions.rounds_done(store, session) for session in ids),
         members=tuple(standings.values()),
         pooled=tuple(row["name"] for row in pool),
