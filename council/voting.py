@@ -41,21 +41,30 @@ async def rank_turn(room: Room, round_: int, name: str) -> None:
 
 
 async def _ballot(room: Room, round_: int, name: str, slate: Slate) -> Ballot | None:
-    """A countable ballot, asked for at most twice; raises BadReply if neither can be counted."""
+    """A ballot, asked for at most twice, whose forecasts may still rise; raises BadReply if neither can be counted.
+
+    One whose forecasts rise stands if nothing better follows: it was given, and can be mended.
+    """
     labels, complaint = [e.label for e in slate.entries], ""
-    found: Ballot | None = None
+    rising: Ballot | None = None
     for attempt in (1, 2):
         turn = room.turn(round_, "rank", name, attempt, complaint)
-        answer = await room.members[name].rank(brief(room, round_, name), slate, turn)
+        try:
+            answer = await room.members[name].rank(brief(room, round_, name), slate, turn)
+        except BadReply:
+            if rising is None:
+                raise
+            break
         if answer is None:
-            return None
+            return rising
         found, complaint = _read(answer, labels)
         complaint = ballots.rises(found) if found else complaint
         if not complaint:
             return found
-    if found is None:
+        rising = found or rising
+    if rising is None:
         raise BadReply(f"the ballot cannot be counted: {complaint}")
-    return found
+    return rising
 
 
 def _read(answer: object, labels: list[str]) -> tuple[Ballot | None, str]:

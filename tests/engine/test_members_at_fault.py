@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from council.errors import Broke, MemberError, Refused
+from council.errors import BadReply, Broke, MemberError, Refused
 from council.room import Room
 from council.types import TITLE_LIMIT, Ballot, Block, Critique, Edit, Proposal, Response
 from tests.helpers import change, in_order
@@ -129,6 +129,18 @@ def test_a_ballot_that_is_mended_on_the_second_try_counts(night):
     lab.run()
     assert lab.one("ballots", judge="ann")["mended"] == 0 and not lab.rows("outcomes", step="rank")
     assert "exactly once" in lab.members[0].turns("rank")[1][-1].complaint
+
+
+@pytest.mark.parametrize("second", [Ballot((), {}), "no ballot", BadReply("no JSON"), None], ids=repr)
+def test_a_rising_ballot_is_mended_where_the_second_cannot_be_read(night, second):
+    rising = Ballot(("A", "B"), {"A": 0.2, "B": 0.6})
+    replies = {("rank", 1, 1): rising, ("rank", 1, 2): second}
+    lab = night(ann=replies, bob={"propose": GOOD}, cat={"propose": change(GAIN=2)})
+    lab.run()
+    cast = lab.one("ballots", judge="ann")
+    assert cast["mended"] == 1 and cast["stated"] == dict(rising.forecasts) and cast["ranking"] == ["A", "B"]
+    assert len({row["p"] for row in lab.rows("forecasts", judge="ann", own=0)}) == 1
+    assert not lab.rows("outcomes", step="rank")
 
 
 def test_forecasts_that_rise_go_back_once_and_are_then_mended_with_the_stated_ones_kept(night):
