@@ -145,7 +145,8 @@ def test_a_lie_about_what_was_learnt_or_confirmed_is_found(tmp_path, change, kin
 
 
 SAID = {
-    "status": "ok", "val_bpb": 1.1, "s0": 0.01, "sandbox": "bwrap", "conditions": {"a": 1}, "fingerprint": {"corpus": "x"},
+    "status": "ok", "val_bpb": 1.1, "s0": 0.01, "sandbox": "bwrap", "conditions": {"a": 1},
+    "fingerprint": {"corpus": "x"},
 }  # fmt: skip
 
 

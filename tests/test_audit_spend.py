@@ -75,7 +75,8 @@ def test_a_session_that_recorded_no_prices_is_not_blamed_for_them(tmp_path):
 
 
 CASES = [
-    ("a cost below nothing", sql("UPDATE replies SET tokens_out = -9000, cost_usd = -1.0 WHERE call = 1"), "night call 1"),
+    ("a cost below nothing", sql("UPDATE replies SET tokens_out = -9000, cost_usd = -1.0 WHERE call = 1"),
+     "night call 1"),
     ("a cost halved", sql("UPDATE replies SET cost_usd = cost_usd / 2 WHERE call = 1"), "night call 1"),
     ("tokens of the prompt", sql("UPDATE replies SET tokens_in = 8000 WHERE call = 1"), "night call 1"),
     ("tokens from a cache", sql("UPDATE replies SET tokens_cached = 8000 WHERE call = 1"), "night call 1"),
@@ -117,6 +118,13 @@ def test_a_key_in_a_text_is_found_wherever_it_stands(tmp_path, tbl, column, text
     tamper(folder, sql(f"UPDATE {tbl} SET {column} = ? WHERE id = 2", cell))
     problems = [p for p in audited(folder).problems if p.kind == "secret"]
     assert [p.where for p in problems] == [f"{tbl} 2.{column}"] and KEY not in repr(problems)
+
+
+@pytest.mark.parametrize("key", ["sk-" + "a1" * 8, "hf_" + "a1" * 8, "bearer " + "a1" * 6, "xai-" + "a1" * 8])
+def test_a_key_that_is_the_whole_of_a_short_text_is_found(tmp_path, key):
+    folder = paid_night(tmp_path)
+    tamper(folder, sql("UPDATE replies SET text = ? WHERE id = 2", key))
+    assert [p.where for p in audited(folder).problems if p.kind == "secret"] == ["replies 2.text"]
 
 
 def test_words_that_only_look_like_a_key_in_json_are_not(tmp_path):

@@ -3,8 +3,8 @@
 Why: a night is worth what it can prove. Nothing here trusts a stored number that can be computed again from another
 row, from the session's seed or from git. `schema` reads what the database is made of, `chain` the ledger and every row,
 `order` when each was recorded, `commits` and `edits` git, `measured` what the referee said, `votes` slates to picks,
-`verdicts` the book, `settled` settlements and reputation, `closings` what may be called a gain, `spend` what calls cost.
-What it cannot find is listed in `docs/audit.md`.
+`verdicts` the book, `settled` settlements and reputation, `closings` what may be called a gain, `spend` what calls
+cost. What it cannot find is listed in `docs/audit.md`.
 How to extend: a function (store, session, findings) in one of the modules, called from `_session`.
 """
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from council.repo_text import one_line
@@ -66,18 +65,33 @@ class Findings:
             if not same(stored.get(name), value):
                 self.add(kind, where, f"{name} is {_short(stored.get(name))}, computed {_short(value)}")
 
-    @contextmanager
-    def reading(self, where: str) -> Iterator[None]:
+    def reading(self, where: str) -> Reading:
         """Whatever goes wrong inside, because a row is not as it must be, is a problem of `where`."""
-        try:
-            yield
-        except Exception as error:  # a tampered database may break any expectation
-            self.add("unreadable", where, f"{type(error).__name__}: {error}")
+        return Reading(self, where)
 
     def report(self) -> tuple[Problem, ...]:
         """All problems, in the order found; of each kind the first ones, then how many more there are."""
         more = [(kind, n - PER_KIND) for kind, n in self._counts.items() if n > PER_KIND]
         return (*self._problems, *(Problem(kind, "…", f"and {n} more of this kind") for kind, n in more))
+
+
+class Reading:
+    """What `Findings.reading` gives; a class, since a long night enters it half a million times."""
+
+    __slots__ = ("_found", "_where")
+
+    def __init__(self, found: Findings, where: str) -> None:
+        self._found = found
+        self._where = where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self._found.add("unreadable", self._where, f"{type(error).__name__}: {error}")
+        return True  # a tampered database may break any expectation
 
 
 def same(stored: object, computed: object) -> bool:

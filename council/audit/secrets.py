@@ -14,6 +14,8 @@ from council import redact
 from council.audit.findings import Findings
 from council.store import TABLES, Row
 
+SHORTEST = 19
+"""Nothing shorter has the shape of a key, not even with the word before it that makes it one."""
 ESCAPE = re.compile(r"\\(?:u[0-9a-f]{4}|.)")
 """In canonical JSON; what follows one of these begins a word."""
 
@@ -30,7 +32,9 @@ class Secrets:
         table = TABLES[tbl]
         for column, kind in table.columns.items():
             text = row[column]
-            if kind is str and isinstance(text, str) and self._suspect(text, column in table.json):
+            if kind is not str or not isinstance(text, str) or len(text) < SHORTEST:
+                continue
+            if self._suspect(text, column in table.json):
                 value = json.loads(text) if column in table.json else text
                 if redact.clean(value) != value:
                     self.found.add("secret", f"{tbl} {row['id']}.{column}", "it holds something shaped like a key")

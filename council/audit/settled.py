@@ -52,7 +52,8 @@ def _settled(
     voted = row["replaces"] if row["step"] == "late_repair" else row["proposal"]
     hit = int((row["delta"] or 0) > 0)
     r = -2.0 if row["delta"] is None else min(max(row["sigmas"], -2.0), 3.0)
-    forecasts = {f["judge"]: f for f in store.rows("forecasts", proposal=voted)}
+    cast = store.rows("forecasts", session=session["id"], round=row["round"], proposal=voted)
+    forecasts = {f["judge"]: f for f in cast}
     for name in sorted({*stored, *forecasts}, key=str):
         if name not in stored or name not in forecasts:
             told = "a settlement without its forecast" if name in stored else "a forecast that was not settled"
