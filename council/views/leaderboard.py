@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from council.views import sessions
 from council.views.costs import SPENT, UNANSWERED
-from council.views.once import Once, anew
+from council.views.once import Once, anew, heads
 from council.views.sessions import Row
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def read(store: Store, name: str | None = None, once: Once = anew) -> Leaderboar
     others = (
         [] if name else [row["name"] for row in store.query("SELECT id, name FROM sessions") if row["id"] not in ids]
     )
-    learnt = once(("learnt", *ids, *_last(store)), lambda: _learn(store, ids))
+    learnt = once(("learnt", *ids, *heads(store, _READS)), lambda: _learn(store, ids))
     standings = _standings(store, ids, learnt.members)
     return Leaderboard(
         sigma=sessions.known(book["sigma"]) if book else None,
@@ -160,11 +160,6 @@ def read(store: Store, name: str | None = None, once: Once = anew) -> Leaderboar
         more=learnt.more,
         keys=tuple(standings),
     )
-
-
-def _last(store: Store) -> tuple[object, ...]:
-    """The last rows of what the regression reads: it changes when a vote is counted or settled, not with every call."""
-    return tuple(next(store.query(f"SELECT max(id) AS id FROM {table}"))["id"] for table in _READS)
 
 
 def _learn(store: Store, ids: list[int]) -> _Learnt:
@@ -243,6 +238,7 @@ _UNKNOWN: Row = dict.fromkeys(
     )
 )
 _READS = ("members", "tallies", "verdicts", "settlements")
+"""The tables of the regression: it changes when a vote is counted or settled, not with every call."""
 _SUMS = (
     *("proposals", "run", "kept", "bad_replies", "tokens_in", "tokens_out", "cost_usd"),
     *("brier_others", "brier_self", "forecasts", "settled", "kept_gain", "unanswered_usd"),
