@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from council import edit as edits
@@ -25,6 +26,9 @@ EARLY_SECONDS = 20.0
 TRIES = 2
 """How often a run is tried when the machine and not the code failed."""
 CURVE_POINTS = 500
+EVAL_FACTOR, EVAL_LEAST = 2.0, 30.0
+"""How long new code may take to score: times the incumbent's time; and seconds at least, for a machine may be busy."""
+NEW_CODE = (Role.TRIAL, Role.REPAIR, Role.RUNNER_UP)
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,12 @@ FROM experiments e
 LEFT JOIN measurements m ON m.session = e.session AND m.number = e.number
 LEFT JOIN verdicts v ON v.session = e.session AND v.number = e.number
 WHERE e.session = ? AND {where} ORDER BY e.number
+"""
+
+
+LAST_RAW = """
+SELECT m.raw FROM experiments e JOIN measurements m ON m.session = e.session AND m.number = e.number
+WHERE e.session = ? AND e.code = ? AND m.status = 'ok' ORDER BY e.number DESC LIMIT 1
 """
 
 
@@ -162,9 +172,22 @@ async def run_job(room: Room, job: Due) -> None:
             curve.append([found.get("seconds"), found.get("step"), found.get("loss")])
 
     with room.repo.worktree(row["commit"], f"{room.name}-x{row['number']}") as tree:
-        asked = Job(tree / TRAIN_PY, row["seed"], row["budget"], room.device, room.sandbox, row["split"])
-        found = await room.executor.measure(asked, progress)
+        found = await room.executor.measure(_asked(room, job, row, tree / TRAIN_PY), progress)
     _finish(room, row, found, curve)
+
+
+def _asked(room: Room, job: Due, row: Row, file: Path) -> Job:
+    """What the executor is asked. New code may take twice as long to score as the code it is compared with."""
+    asked = Job(file, row["seed"], row["budget"], room.device, room.sandbox, row["split"], job.role is Role.BASELINE)
+    booked = records.book(room.store, room.sid)
+    if job.role not in NEW_CODE or booked is None:
+        return asked
+    code = code_of(room.repo.read(job.parent, TRAIN_PY))
+    known = next(room.store.query(LAST_RAW, room.sid, code), None)
+    raw = room.store.decode("measurements", known)["raw"] if known else {}
+    seconds = max(EVAL_LEAST, EVAL_FACTOR * float(raw.get("eval_seconds") or 0.0))
+    best = booked[0].b if raw.get("device") == "cuda" else None  # elsewhere not a bit may differ, so a few places do
+    return replace(asked, max_eval_seconds=seconds, thorough_below=best)
 
 
 def _record(room: Room, job: Due) -> Row:

@@ -51,6 +51,10 @@ def parser() -> argparse.ArgumentParser:
     measure.add_argument("--corpus", default="auto", metavar="C", help="sympy, text:DIR or parquet:DIR (auto)")
     _add_sandbox(measure)
     measure.add_argument("--max-eval-seconds", type=_positive, metavar="S", help="limit on scoring")
+    measure.add_argument("--baseline", action="store_true", help="FILE is honest: learn from it how exact a GPU is")
+    measure.add_argument(
+        "--thorough-below", type=float, metavar="B", help="a score below B is checked by more boxes (5,000 places)"
+    )
     measure.add_argument("--json", action="store_true", help="print one JSON object; progress as JSON lines")
     smoke = commands.add_parser("smoke", help="three steps on the CPU: does FILE (- is stdin) run at all?")
     smoke.add_argument("file", metavar="FILE", type=Path)
@@ -113,7 +117,7 @@ def _measure(options: argparse.Namespace) -> int:
     source, device = _source(options.file), _device(options.device)
     request = Request(
         source, device, options.budget, options.seed, options.split, resolve(options.sandbox, options.unsandboxed),
-        options.corpus, options.max_eval_seconds,
+        options.corpus, options.max_eval_seconds, is_baseline=options.baseline, thorough_below=options.thorough_below,
     )  # fmt: skip
     result = measure(request, _report_json if options.json else _report_line)
     print(result.to_json() if options.json else result.summary(), flush=True)
@@ -157,7 +161,7 @@ def _noise(options: argparse.Namespace) -> int:
     watch_parent(_end_self)
     tier = resolve(options.sandbox, options.unsandboxed)
     request = Request(_source(options.file), _device(options.device), options.budget, 0, "validation", tier,
-                      options.corpus)  # fmt: skip
+                      options.corpus, is_baseline=True)  # fmt: skip
     found = measure_noise(request, options.seeds, lambda text: print(text, file=sys.stderr, flush=True))
     print(json.dumps(found) if options.json else noise_text(found), flush=True)
     return 0

@@ -1,8 +1,8 @@
 """The prepared corpus on disk: tokens of every split and the tokenizer, made once.
 
-Why a checksum at every start: a cache cut short by a full disk, or changed by whoever could write to
-it, must be rebuilt and never trusted. Why a lock and a rename: two runs may prepare at the same moment,
-and nothing half-written may ever be seen under its final name.
+Why a checksum at every start: a cache cut short by a full disk, or damaged, must be rebuilt and never trusted. It
+guards against accidents alone: the sums lie in the same folder, where no box can write. Why a lock and a rename: two
+runs may prepare at the same moment, and nothing half-written may ever be seen under its final name.
 
     prepared = prepare(open_corpus("sympy"), vocab_size=2048)
     prepared.tokens["train"]           # int16, read-only

@@ -14,6 +14,7 @@ give other losses. No box gets a row twice.
 A row cut at c keeps its tokens 0…c-1; from c on they are training text. The losses at 0…c-1, against the true
 tokens, may not change. Position c-1 is the *edge*: its target is no longer in the input. A model that looks ahead
 at a share p of the positions passes with probability (1-p)^edges: at 500 edges one in 167 is caught in 95 of 100.
+Where more is at stake `again` makes rows for further boxes, and `compare` sets them beside the losses that count.
 """
 
 import math
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 Losses = Sequence["torch.Tensor"]  # one float32 [rows of the box, T] per box
 EDGES = 500  # per experiment, if there are enough rows
+EDGES_BEFORE_KEEP = 5000  # before a score is booked, where that is asked for
 CONTROLS = 32  # at least, if there are enough rows
 CONTROL_SHARE = 8  # of few rows, at least one in so many is a control
 MEAN_ERRORS, MEAN_FLOOR = 3.0, 1e-4  # how far the edges' mean may rise: standard errors, and nats on top
@@ -89,6 +91,32 @@ def spliced(
     return Probe((asked[0], asked[1]), (inputs[0], inputs[1]), rows[:, 1:], cuts, whole_in)
 
 
+@dataclass(frozen=True)
+class Again:
+    """Rows for one more box, to be compared with losses that are known."""
+
+    rows: np.ndarray  # int64: which rows
+    inputs: np.ndarray  # int16 [rows of the box, T]
+    cuts: np.ndarray  # int64 [rows of the box]: where each is cut; T if it is a control
+
+    @property
+    def edges(self) -> int:
+        return int((self.cuts < self.inputs.shape[1]).sum())
+
+
+def again(rows: np.ndarray, train: np.ndarray, generator: np.random.Generator, batch: int, edges: int) -> Again:
+    """Fresh cuts of `rows` [all rows, T + 1] for one more box, `edges` at most; no row comes twice."""
+    count, seq_len = len(rows), rows.shape[1] - 1
+    asked, cut = _numbers(0, count, batch, edges if seq_len > 1 else 0)
+    where = generator.permutation(count)[:asked]
+    cuts = np.full(asked, seq_len, dtype=np.int64)
+    cuts[:cut] = generator.integers(1, seq_len, size=cut) if cut else seq_len
+    text = rows[where, :-1].copy()
+    for row, c in zip(text[:cut], cuts[:cut], strict=True):
+        row[c:] = _suffix(train, seq_len - c, row[c], generator)
+    return Again(where, text, cuts)
+
+
 def _numbers(own: int, others: int, batch: int, edges: int) -> tuple[int, int]:
     """How many rows that count in the other box a box gets, and how many of these are cut."""
     cut = max(0, min(edges, others - max(1, others // CONTROL_SHARE)))
@@ -115,37 +143,76 @@ def whole_losses(losses: Losses, probe: Probe) -> "torch.Tensor":
     return torch.from_numpy(probe.tabled(losses)[0])
 
 
+@dataclass(frozen=True)
+class Compared:
+    """The losses of rows in two boxes beside each other, nats."""
+
+    edges: np.ndarray  # by how much the loss at each edge is higher where the row was cut
+    controls: int
+    in_controls: float  # the largest difference in a row that was whole in both
+    before_cuts: float  # the same in a row that was cut, before the cut
+
+    def __add__(self, other: "Compared") -> "Compared":
+        return Compared(
+            np.concatenate([self.edges, other.edges]),
+            self.controls + other.controls,
+            float(np.maximum(self.in_controls, other.in_controls)),  # keeps what is no number
+            float(np.maximum(self.before_cuts, other.before_cuts)),
+        )
+
+
+def compare(whole: np.ndarray, other: np.ndarray, cuts: np.ndarray) -> Compared:
+    """Losses [rows, T] where a row was whole, and elsewhere; `cuts` as in a Probe."""
+    rise, seq_len = other.astype(np.float64) - whole, whole.shape[1]
+    is_cut, is_control = (cuts > 0) & (cuts < seq_len), cuts == seq_len
+    apart = np.where(np.arange(seq_len)[None, :] < cuts[:, None], np.abs(rise), 0.0)
+    return Compared(
+        rise[is_cut, cuts[is_cut] - 1],
+        int(is_control.sum()),
+        float(apart[is_control].max(initial=0.0)),
+        float(apart[is_cut].max(initial=0.0)),
+    )
+
+
+def compared(losses: Losses, probe: Probe) -> Compared:
+    """What the two boxes of a probe answered."""
+    whole, other = probe.tabled(losses)
+    return compare(whole, other, probe.cuts)
+
+
 def judge(losses: Losses, probe: Probe, tolerance: float | None) -> dict[str, Any]:
-    """What was compared: edges, controls, tolerance and max_difference (nats per position), and the verdict.
+    """The `verdict` on what the two boxes of a probe answered."""
+    return verdict(compared(losses, probe), tolerance)
+
+
+def verdict(seen: Compared, tolerance: float | None) -> dict[str, Any]:
+    """What was compared: edges, controls, tolerance and max_difference (nats per position), and what follows.
 
     `tolerance` is None where losses must be equal to the bit. `reason` is None or one of REASONS.
     """
-    whole, other = probe.tabled(losses)
-    rise = other - whole
-    seq_len = probe.targets.shape[1]
-    is_cut, is_control = (probe.cuts > 0) & (probe.cuts < seq_len), probe.cuts == seq_len
-    before = np.arange(seq_len)[None, :] < probe.cuts[:, None]
-    apart = np.where(before, np.abs(rise), 0.0)
-    edges = rise[is_cut, probe.cuts[is_cut] - 1]
     limit = 0.0 if tolerance is None else tolerance
     reason = None
-    if _beyond(apart[is_control], 2 * limit):
+    if _beyond(seen.in_controls, 2 * limit):
         reason = NOT_A_FUNCTION
-    elif _beyond(apart[is_cut], 2 * limit) or _beyond(np.abs(edges), limit) or _rises(edges):
+    elif _beyond(seen.before_cuts, 2 * limit) or _beyond(_largest(seen.edges), limit) or _rises(seen.edges):
         reason = NOT_CAUSAL
-    largest = float(apart.max(initial=0.0))
+    largest = float(np.maximum(seen.in_controls, seen.before_cuts))
     return {
-        "edges": int(is_cut.sum()),
-        "controls": int(is_control.sum()),
+        "edges": len(seen.edges),
+        "controls": seen.controls,
         "tolerance": limit,
         "max_difference": largest if math.isfinite(largest) else None,
         "reason": reason,
     }
 
 
-def _beyond(differences: np.ndarray, limit: float) -> bool:
-    """Whether one of them is not within `limit`; one that is no number never is."""
-    return not float(differences.max(initial=0.0)) <= limit
+def _largest(edges: np.ndarray) -> float:
+    return float(np.abs(edges).max(initial=0.0))
+
+
+def _beyond(difference: float, limit: float) -> bool:
+    """Whether it is not within `limit`; what is no number never is."""
+    return not difference <= limit
 
 
 def _rises(edges: np.ndarray) -> bool:
@@ -154,12 +221,6 @@ def _rises(edges: np.ndarray) -> bool:
         return False
     error = float(edges.std(ddof=1)) / len(edges) ** 0.5
     return not float(edges.mean()) <= MEAN_ERRORS * error + MEAN_FLOOR
-
-
-def control_difference(losses: Losses, probe: Probe) -> float:
-    """The largest difference between the two boxes on the controls: the device's own."""
-    whole, other = probe.tabled(losses)
-    return float(np.abs(other - whole)[probe.cuts == probe.targets.shape[1]].max(initial=0.0))
 
 
 def usable_tolerance(measured: float) -> float:

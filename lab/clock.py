@@ -52,6 +52,9 @@ class Clock(Protocol):
     def charge(self) -> float:
         """Budget seconds used so far; 0 before `ready`. Raises Ended if time cannot be told."""
 
+    def cpu_seconds(self) -> float | None:
+        """CPU-seconds of the box so far, None for a clock that counts something else."""
+
     def finish(self) -> None:
         """Training is over. Raises Ended if its time was worth nothing."""
 
@@ -81,6 +84,9 @@ class CpuClock:
         if self._before is not None:
             self._charge = max(self._charge, self._used() - self._before)
         return self._charge
+
+    def cpu_seconds(self) -> float:
+        return self.charge()
 
     def finish(self) -> None:
         pass
@@ -143,6 +149,9 @@ class PacemakerClock:
         self._counted = used
         return self._units * UNIT
 
+    def cpu_seconds(self) -> float:
+        return self._cpu.charge()
+
     def finish(self) -> None:
         if len(self._samples) < BUSY_SAMPLES:
             return
@@ -200,6 +209,9 @@ class WallClock:
 
     def charge(self) -> float:
         return 0.0 if self._from is None else max(0.0, time.monotonic() - self._from)
+
+    def cpu_seconds(self) -> None:
+        return None
 
     def finish(self) -> None:
         pass

@@ -37,6 +37,7 @@ class Measurement:
     has_text: bool = False  # had the train box been given the training text when it ended?
     log_tail: str = ""  # the end of what the train box printed, untrusted
     clock: dict[str, Any] | None = None  # what the clock saw: units, u_ms, mean_u_ms, samples, clamped
+    scoring: dict[str, Any] | None = None  # CPU-seconds: before_start, and per score box first_answer and batch
 
     def to_json(self) -> str:
         """One line of standard JSON."""

@@ -11,60 +11,30 @@ this process never imports it and never unpickles anything. The order is fixed: 
 """
 
 import hashlib
-import os
-import secrets
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lab import causality, noise, settings
+from lab import noise, settings
+from lab.boxes import Boxes
 from lab.cache import cache_folder, prepare
 from lab.clock import Clock, CpuClock, PacemakerClock, WallClock, hold
 from lab.conditions import conditions, gpu_memory_mb
 from lab.corpus import named, open_corpus
 from lab.data import Data, experiment_data, fingerprint, random_data
 from lab.errors import Ended, LabError, Rejected
+from lab.evaluation import Evaluation
 from lab.measurement import Measurement
-from lab.memory import ProgressPage, sealed
+from lab.memory import sealed
 from lab.pacemaker import Pacemaker
-from lab.process import Tree, become_subreaper
-from lab.sandbox import Box, RunFolder, launch
-from lab.scoring import Conversation, ScorePhase
-from lab.settings import SIZES, Sizes
-from lab.training import Report, TrainPhase, Weights
+from lab.process import Tree
+from lab.request import Request
+from lab.training import Report, TrainPhase
 
-
-@dataclass(frozen=True)
-class Request:
-    """What is to be measured, and how."""
-
-    source: bytes  # of train.py
-    device: str = "cpu"
-    budget: float | None = None  # seconds; None is the device's default
-    seed: int = 0
-    split: str = "validation"
-    sandbox: str = "none"
-    corpus: str = "auto"
-    max_eval_seconds: float | None = None
-    steps: int = 0  # a smoke run ends after this many steps; 0 is a measurement
-    wall_seconds: float = float("inf")
-    clock: str = "auto"  # or cpu-seconds, on a CPU
-
-    @property
-    def sizes(self) -> Sizes:
-        return SIZES[self.device]
-
-    @property
-    def seconds(self) -> float:
-        """The budget."""
-        return self.sizes.budget if self.budget is None else self.budget
+__all__ = ["Experiment", "Request", "measure", "smoke"]
 
 
 def measure(request: Request, report: Report = lambda line: None) -> Measurement:
@@ -114,71 +84,34 @@ class Experiment:
 
     def __init__(self, request: Request, result: Measurement, report: Report) -> None:
         self.request, self.result, self.report = request, result, report
-        self._closers: list[Callable[[], object]] = []
-        self._children: set[int] = set()  # pids of boxes
-        self._score_boxes: list[Box] = []
-        self._importing = threading.Thread(target=_import_torch, daemon=True)  # while the train box does the same
 
     def run(self) -> None:
         """Raises Ended or LabError or OSError; leaves no process and no file in any case."""
-        try:
-            self._run()
-        finally:
-            for close in reversed(self._closers):
-                with suppress(OSError):
-                    close()
-
-    def _run(self) -> None:
-        become_subreaper()
-        request, result = self.request, self.result
         data, readable = self._data()
-        self._folder = RunFolder()
-        self._closers.append(self._folder.remove)
-        self._page = ProgressPage()
-        self._closers.append(self._page.close)
-        phase, tree = self._train_phase(data, readable)
+        boxes = Boxes(self.request)
+        try:
+            self._run(boxes, data, readable)
+        finally:
+            boxes.close()
+
+    def _run(self, boxes: Boxes, data: Data, readable: bool) -> None:
+        request, result = self.request, self.result
+        evaluation = Evaluation(request, boxes, result, self.report)
+        phase, tree = self._train_phase(boxes, evaluation, data, readable)
         result.conditions = conditions(request.device, phase.clock.name, request.seconds, request.sandbox)
         result.s0 = noise.recall(result.fingerprint or {}, result.conditions).get("s0", result.s0)
         try:
             weights = phase.run()
         finally:
             self._note(phase)
-            tree.end()
-            self._children.discard(tree.root)
-        self._keep(weights.fd)
+            boxes.end(tree)
+        boxes.keep(weights.fd)
         phase.clock.finish()
         result.params = weights.numbers
         began = time.monotonic()
-        result.val_bpb = self._score(data, weights)
+        result.val_bpb = evaluation.score(data, weights, phase.before_start)
         result.eval_seconds = round(time.monotonic() - began, 3)
         result.status = "ok"
-
-    def _score(self, data: Data, weights: Weights) -> float:
-        """The BPB of `weights`, once two boxes agree on it. Raises Ended."""
-        request, sizes = self.request, self.request.sizes
-        probe = causality.spliced(data.rows, data.train, np.random.default_rng(), sizes.eval_batch)
-        if not self._score_boxes:
-            self._prepare_scoring()
-        conversations = [
-            Conversation(box, inputs, probe.targets[rows], sizes.vocab_size, sizes.eval_batch)
-            for box, inputs, rows in zip(self._score_boxes, probe.inputs, probe.rows, strict=True)
-        ]
-        device = request.device if request.device == "cuda" else "cpu"
-        limit = request.max_eval_seconds or sizes.eval_seconds
-        losses = ScorePhase(conversations, device, limit, self.report).run(weights)
-        finding = causality.judge(losses, probe, self._tolerance(losses, probe))
-        self.result.causality = {name: value for name, value in finding.items() if name != "reason"}
-        causality.check(finding)
-        return _bits_per_byte(causality.whole_losses(losses, probe), data)
-
-    def _tolerance(self, losses: causality.Losses, probe: causality.Probe) -> float | None:
-        """How far losses may be apart on this device; the first measurement under these conditions finds it out."""
-        if self.request.device == "cpu":
-            return None
-        here = self.result.fingerprint or {}, self.result.conditions or {}
-        if "tolerance" not in noise.recall(*here):
-            noise.remember(*here, tolerance=causality.control_difference(losses, probe))
-        return causality.usable_tolerance(noise.recall(*here)["tolerance"])
 
     def _data(self) -> tuple[Data, bool]:
         """What is trained and scored on, and whether a box could read the training text on the disk."""
@@ -192,13 +125,13 @@ class Experiment:
             prepared.readable_in_box or request.sandbox == "none"
         )
 
-    def _train_phase(self, data: Data, readable: bool) -> tuple[TrainPhase, Tree]:
+    def _train_phase(self, boxes: Boxes, evaluation: Evaluation, data: Data, readable: bool) -> tuple[TrainPhase, Tree]:
         request = self.request
-        tokens = self._keep(sealed("tokens", [np.ascontiguousarray(data.train)]))
+        tokens = boxes.keep(sealed("tokens", [np.ascontiguousarray(data.train)]))
         has_pacemaker = request.device == "cpu" and request.clock == "auto" and not request.steps
-        pacemaker = self._start_pacemaker() if has_pacemaker else None
-        box, tree = self._launch("train", listen=True)
-        self._importing.start()
+        pacemaker = _start_pacemaker(boxes) if has_pacemaker else None
+        box, tree = boxes.launch("train", listen=True)
+        evaluation.begin()
         clock: Clock
         if pacemaker is not None:
             clock = PacemakerClock(CpuClock(tree), pacemaker.steps, lambda still: hold(tree, still))
@@ -207,49 +140,11 @@ class Experiment:
         else:
             clock = WallClock(0.0 if readable else settings.COMPILE_SECONDS)
         phase = TrainPhase(
-            box, clock, self._page, tokens, len(data.train), request.seconds, request.sizes.weights_cap,
+            box, clock, boxes.page, tokens, len(data.train), request.seconds, request.sizes.weights_cap,
             request.source.count(b"\n") + 1, request.steps > 0, request.wall_seconds, self._watching_gpu(self.report),
-            self._prepare_scoring,
+            evaluation.prepare,
         )  # fmt: skip
         return phase, tree
-
-    def _start_pacemaker(self) -> Pacemaker:
-        pacemaker = Pacemaker()
-        self._children.add(pacemaker.pid)
-        self._closers.append(pacemaker.close)
-        return pacemaker
-
-    def _launch(self, role: str, listen: bool) -> tuple[Box, Tree]:
-        request, sizes = self.request, self.request.sizes
-        spec: dict[str, Any] = {
-            "role": role,
-            "device": request.device,
-            "vocab_size": sizes.vocab_size,
-            "seq_len": sizes.seq_len,
-            "seed": request.seed % 2**63,
-            "budget": request.seconds,
-            "steps": request.steps,
-        }
-        source = sealed("train.py", [request.source])  # shared with no other box, so that none can leave a mark there
-        page = self._page if role == "train" else ProgressPage()
-        try:
-            fds = {"source": source, "progress": page.fd}
-            box = launch(spec, fds, self._folder.fresh(secrets.token_hex(4)), listen, request.sandbox)
-        finally:
-            os.close(source)
-            if page is not self._page:
-                page.close()
-        self._children.add(box.pid)
-        tree = Tree(box.pid, self._children)
-        self._closers.append(box.close)
-        self._closers.append(tree.end)
-        return box, tree
-
-    def _prepare_scoring(self) -> None:
-        """While the train box works, let the score boxes import torch; this process has done so when that begins."""
-        if self._importing.ident is not None:
-            self._importing.join()
-        self._score_boxes = [self._launch("score", listen=False)[0] for _ in range(2)]
 
     def _watching_gpu(self, report: Report) -> Report:
         """Where there is a GPU, also note once a second how much of its memory is in use."""
@@ -275,24 +170,12 @@ class Experiment:
         result.has_text = phase.has_text
         result.log_tail = phase.log_tail()
 
-    def _keep(self, fd: int) -> int:
-        self._closers.append(lambda: os.close(fd))
-        return fd
 
-
-def _bits_per_byte(losses: Any, data: Data) -> float:
-    import torch
-
-    from lab.bpb import bits_per_byte
-
-    targets = torch.from_numpy(data.rows[:, 1:].astype(np.int64))
-    return bits_per_byte(losses, targets, torch.from_numpy(data.byte_lengths))
-
-
-def _import_torch() -> None:
-    import torch
-
-    torch.set_num_threads(1)
+def _start_pacemaker(boxes: Boxes) -> Pacemaker:
+    pacemaker = Pacemaker()
+    boxes.spare(pacemaker.pid)
+    boxes.on_close(pacemaker.close)
+    return pacemaker
 
 
 def _rounded(value: float | None) -> float | None:

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lab.clock import CpuClock
 from lab.errors import Ended, Rejected
+from lab.first_answer import Work
 from lab.memory import read, read_into, sealed, size_of
 from lab.protocol import Message, checked
 from lab.sandbox import Box
@@ -57,8 +59,11 @@ def ended(kind: str) -> Ended:
 class Conversation:
     """One box and the rows it is asked."""
 
-    def __init__(self, box: Box, inputs: np.ndarray, targets: np.ndarray, vocab_size: int, batch: int) -> None:
-        """`inputs` and `targets` are int16 [rows, T]; the box sees the inputs alone."""
+    def __init__(
+        self, box: Box, inputs: np.ndarray, targets: np.ndarray, vocab_size: int, batch: int,
+        clock: CpuClock | None = None,
+    ) -> None:  # fmt: skip
+        """`inputs` and `targets` are int16 [rows, T]; the box sees the inputs alone. `clock` counts what it uses."""
         import torch
 
         self.box, self.inputs, self.targets, self.vocab_size = box, inputs, targets, vocab_size
@@ -69,6 +74,8 @@ class Conversation:
         self._copy = torch.empty(0, dtype=torch.uint8)  # of one batch of logits
         self.losses = torch.empty(targets.shape, dtype=torch.float32)  # nats, in the order of `inputs`
         self.answered = 0  # rows
+        self._clock, self._batches, self._first = clock, len(self._waiting), 0.0  # CPU-seconds to the first answer
+        self.work: Work | None = None  # once all is answered, if there is a clock
 
     @property
     def is_done(self) -> bool:
@@ -100,6 +107,8 @@ class Conversation:
     def _send_weights(self, weights: Weights) -> None:
         """Every box gets memory of its own: even the position in a shared file would carry a word to the other."""
         fd = sealed("weights", [read(weights.fd, os.fstat(weights.fd).st_size)])
+        if self._clock is not None:
+            self._clock.ready()  # nothing of the edited code has run so far
         try:
             self.box.channel.send("weights", fd, **weights.fields)
         except OSError:
@@ -123,6 +132,7 @@ class Conversation:
 
         from lab.bpb import token_losses
 
+        self._keep_time()
         where = self._asked.popleft()
         try:
             data = self._copied(message, len(where), device)
@@ -135,6 +145,16 @@ class Conversation:
             raise ended("finite" if losses.isnan().any() else "range")
         self.losses[torch.from_numpy(where)] = losses.view(len(where), -1)
         self.answered += len(where)
+
+    def _keep_time(self) -> None:
+        """Look at the clock when the first and the last answer have come: a look costs milliseconds."""
+        if self._clock is None:
+            return
+        if not self.answered:
+            self._first = self._clock.charge()
+        if not self._waiting and len(self._asked) == 1:
+            later = (self._clock.charge() - self._first) / max(1, self._batches - 1)
+            self.work = Work(self._first, later)
 
     def _copied(self, message: Message, count: int, device: str) -> "torch.Tensor":
         """The bytes of a batch of logits in memory of our own, once their shape and type are right.

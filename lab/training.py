@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from lab.clock import Clock
 from lab.errors import Ended, Rejected
+from lab.first_answer import paid_twice
 from lab.measurement import printable
 from lab.memory import ProgressPage, read, sealed, size_of
 from lab.process import peak_memory_mb
@@ -38,6 +39,7 @@ class Weights:
     fields: dict[str, Any]  # names, shapes, dtypes
     fd: int
     numbers: int  # elements in all
+    size: int  # bytes
 
 
 @dataclass
@@ -61,6 +63,8 @@ class TrainPhase:
     startup_seconds: float | None = None
     train_seconds: float | None = None
     peak_memory_mb: float | None = None
+    before_start: float | None = None  # CPU-seconds used before it asked for the tokens, if the clock counts them
+    _unstarted: float = 0.0  # the charge for that
     _tail: bytes = b""
     _printed: int = 0
     _started: bool = False
@@ -107,7 +111,7 @@ class TrainPhase:
             "seconds": round(spent, 2),
             "step": self.reported.get("steps"),
             "loss": self.reported.get("loss"),
-            "progress": round(self.clock.charge() / self.budget, 4),
+            "progress": round(self._charge() / self.budget, 4),
         }
 
     def _handle_messages(self) -> None:
@@ -130,6 +134,7 @@ class TrainPhase:
             case "start":
                 if self._started:
                     raise Rejected("the box sent 'start' twice")
+                self._charge()
                 self._started = True
                 self.clock.started()
                 self._tell("tokens", self.tokens_fd, count=self.token_count)
@@ -158,8 +163,15 @@ class TrainPhase:
         finally:
             os.close(message.fd)
 
+    def _charge(self) -> float:
+        """Budget seconds used so far; long work before `start` counts twice, see first_answer.py."""
+        charge, seconds = self.clock.charge(), self.clock.cpu_seconds()
+        if not self._started and seconds is not None:
+            self.before_start, self._unstarted = seconds, charge
+        return charge + paid_twice(self._unstarted)
+
     def _keep_time(self) -> None:
-        charge = self.clock.charge()
+        charge = self._charge()
         self.charged = charge / self.budget
         self.page.write(self.charged)
         now = time.monotonic()
@@ -242,7 +254,7 @@ def copied(message: Message, cap: int) -> Weights:
     size = size_of(message.fd, cap)
     if size != expected:
         raise Rejected(f"the weights have {size} bytes, their shapes say {expected}")
-    return Weights(message.fields, sealed("weights", [read(message.fd, size)]), numbers)
+    return Weights(message.fields, sealed("weights", [read(message.fd, size)]), numbers, size)
 
 
 def _finite(value: Any) -> float | None:

@@ -27,6 +27,9 @@ class Job:
     device: str = "auto"
     sandbox: str = "auto"
     split: str = "validation"
+    is_baseline: bool = False  # the session's own code, from which others learn how exact the device is
+    max_eval_seconds: float | None = None  # limit on scoring, None for the lab's default
+    thorough_below: float | None = None  # a BPB below it is looked at more closely
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,13 @@ class LocalExecutor(Executor):
     async def measure(self, job: Job, progress: Progress) -> Measurement:
         arguments = ["measure", str(job.file), "--json", "--seed", str(job.seed), "--split", job.split]
         arguments += ["--device", job.device, *_shut_in(job.sandbox)]
-        if job.budget is not None:
-            arguments += ["--budget", str(job.budget)]
+        for name, value in (
+            ("--budget", job.budget),
+            ("--max-eval-seconds", job.max_eval_seconds),
+            ("--thorough-below", job.thorough_below),
+        ):
+            arguments += [] if value is None else [name, str(value)]
+        arguments += ["--baseline"] if job.is_baseline else []
         found, tail = await _lab(arguments, progress)
         if found is None:
             return _void(f"the lab ended without a measurement: {tail or 'it said nothing'}")

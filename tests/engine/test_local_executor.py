@@ -53,6 +53,16 @@ def test_the_labs_object_becomes_a_measurement_and_its_lines_progress(lab):
     assert "--seed', '7'" in calls.read_text() and "--budget', '1.0'" in calls.read_text()
 
 
+def test_limits_of_a_job_reach_the_lab_and_nothing_is_said_of_those_it_does_not_have(lab):
+    calls = lab(f"print({MEASURED!r})")
+    job = Job(Path("train.py"), 7, None, max_eval_seconds=44.0, thorough_below=1.5, is_baseline=True)
+    asyncio.run(local.LocalExecutor().measure(job, lambda line: None))
+    measure()
+    full, plain = calls.read_text().splitlines()
+    assert "'--max-eval-seconds', '44.0', '--thorough-below', '1.5', '--baseline'" in full
+    assert not any(word in plain for word in ("--max-eval", "--thorough", "--baseline"))
+
+
 @pytest.mark.parametrize("script", ["", "print('not json')", "print('[1]')", "os.kill(os.getpid(), 9)", "sys.exit(1)"])
 def test_a_lab_that_says_nothing_of_use_is_void_with_its_last_words(lab, script):
     lab(f"print('the GPU fell off', file=sys.stderr, flush=True)\n{script}")

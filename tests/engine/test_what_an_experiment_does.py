@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from council.errors import BaselineError
-from council.types import Ballot
+from council.executors.base import Job, Progress
+from council.types import Ballot, Measurement
 from tests.helpers import FakeExecutor, Ran, change, prefer
 
 EARLY = Ran("crash", seconds=5.0, log="Traceback: no such thing")
@@ -208,3 +209,44 @@ def test_conditions_that_never_settle_pause_the_session(night):
     lab = night(**TWO, executor=FakeExecutor(script))
     ending = lab.run()
     assert ending.exit_code == 1 and "the conditions keep changing" in ending.reason
+
+
+class Timed(FakeExecutor):
+    """Says on which device it scored and how long that took, and keeps what it was asked."""
+
+    device, seconds = "cuda", 40.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jobs: list[Job] = []
+
+    async def measure(self, job: Job, progress: Progress) -> Measurement:
+        self.jobs.append(job)
+        found = await super().measure(job, progress)
+        return replace(found, raw={**found.raw, "device": self.device, "eval_seconds": self.seconds})
+
+
+def test_new_code_may_score_for_twice_as_long_as_the_code_it_is_compared_with(night):
+    lab = night(**trials(2), executor=Timed())
+    lab.run(rounds=2)
+    roles = [role for role, _ in lab.runs()]
+    assert [job.max_eval_seconds for job, role in zip(lab.executor.jobs, roles, strict=True)] == [
+        80.0 if role == "trial" else None for role in roles
+    ]
+    assert [job.is_baseline for job in lab.executor.jobs] == [role == "baseline" for role in roles]
+    assert "trial" in roles and "baseline" in roles
+
+
+def test_on_a_gpu_what_would_be_booked_is_looked_at_more_closely(night):
+    lab = night(**trials(1), executor=Timed())
+    lab.run()
+    booked = lab.rows("books")[0]["b"]
+    assert [job.thorough_below for job in lab.executor.jobs] == [None] * (len(lab.executor.jobs) - 1) + [booked]
+
+
+def test_on_a_cpu_a_busy_machine_ends_no_honest_scoring_and_nothing_more_is_looked_at(night):
+    executor = Timed()
+    executor.device, executor.seconds = "cpu", 2.0
+    lab = night(**trials(1), executor=executor)
+    lab.run()
+    assert (executor.jobs[-1].max_eval_seconds, executor.jobs[-1].thorough_below) == (30.0, None)

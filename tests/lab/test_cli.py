@@ -18,7 +18,7 @@ from tests.lab.helpers import ROOT, alive, lab, one_object, tiny
 EXPECTED_KEYS = [
     "status", "val_bpb", "reason", "charged", "train_seconds", "startup_seconds", "eval_seconds", "total_seconds",
     "params", "peak_memory_mb", "device", "sandbox", "seed", "split", "s0", "fingerprint", "conditions", "sha256",
-    "causality", "reported", "has_text", "log_tail", "clock",
+    "causality", "reported", "has_text", "log_tail", "clock", "scoring",
 ]  # fmt: skip
 
 UNSANDBOXED = ("--sandbox", "none", "--i-accept-unsandboxed")

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lab.clock import BUSY, NOT_STOPPED, UNIT, PacemakerClock, hold
+from lab.clock import BUSY, NOT_STOPPED, UNIT, PacemakerClock, WallClock, hold
 from lab.errors import Ended, LabError
 from lab.measurement import Measurement
 from lab.pacemaker import Pacemaker
@@ -218,3 +218,50 @@ def test_a_run_is_counted_in_units() -> None:
     assert result.clock is not None and result.clock["samples"] >= 1
     assert result.clock["units"] == pytest.approx(2.0 / UNIT, rel=0.5)
     assert "u_ms" not in str(result.conditions)  # what differs from run to run is no condition
+
+
+class Watch:
+    """Stands in for the module `time`."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    watch = Watch()
+    monkeypatch.setattr("lab.clock.time", watch)
+    return watch
+
+
+def test_on_a_gpu_a_minute_before_start_is_free(watch: Watch) -> None:
+    clock = WallClock(60.0)
+    watch.now += 500  # importing torch
+    assert clock.charge() == 0.0
+    clock.ready()
+    watch.now += 59
+    assert clock.charge() == 0.0
+    clock.started()
+    assert clock.charge() == 0.0
+    watch.now += 7
+    assert clock.charge() == 7.0
+
+
+def test_on_a_gpu_whoever_compiles_for_longer_pays_for_the_rest(watch: Watch) -> None:
+    clock = WallClock(60.0)
+    clock.ready()
+    watch.now += 75
+    assert clock.charge() == 15.0
+    clock.started()  # which wins nothing back
+    watch.now += 5
+    assert clock.charge() == 20.0
+
+
+def test_on_a_gpu_nothing_is_free_where_the_text_can_be_read(watch: Watch) -> None:
+    clock = WallClock(0.0)
+    clock.ready()
+    watch.now += 3
+    assert clock.charge() == 3.0
+    assert clock.cpu_seconds() is None
