@@ -3,6 +3,10 @@
 Why not `Popen.kill` or `killpg`: a process that forked twice and left its group survives both. The
 referee makes itself the *subreaper*, so that whatever a box leaves behind becomes its own child, and
 ends children until there are none. Linux reads /proc; elsewhere `ps` gives the same, more slowly.
+
+/proc counts CPU time in ticks of a hundredth of a second and shows a child that worked for less as one that did
+nothing, so Linux is asked for the clock of every process; the time of its dead children is only told in ticks,
+and is taken for as much as it can be.
 """
 
 import ctypes
@@ -20,6 +24,7 @@ from lab.errors import LabError
 LINUX = sys.platform.startswith("linux")
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+CPU_CLOCK = 2  # the clock of a process that counts what it used on a processor, as the kernel numbers it
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Process:
     parent: int
     state: str  # Z is dead, but not yet waited for
     own_seconds: float  # CPU time of this process
-    reaped_seconds: float  # CPU time of its dead children
+    reaped_seconds: float  # CPU time of its dead children, at most
     started: str  # tells it from a later process with the same pid
 
 
@@ -54,8 +59,13 @@ def tree(root: int, table: dict[int, Process]) -> list[Process]:
 
 
 def become_subreaper() -> None:
-    """From now on, orphans below this process become its children (Linux only)."""
+    """From now on, orphans below this process become its children (Linux only).
+
+    They may not be ignored, as whoever started this process may have set: ignored children leave no trace.
+    """
     if LINUX:
+        if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
+            ctypes.CDLL(None).signal(signal.SIGCHLD, 0)  # not by Python, which does it in the main thread only
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -173,9 +183,17 @@ def _from_proc() -> dict[int, Process]:
         except OSError:
             continue
         f = line[line.rindex(b")") + 2 :].split()
-        own, reaped = int(f[11]) + int(f[12]), int(f[13]) + int(f[14])
-        table[int(name)] = Process(int(name), int(f[1]), f[0].decode(), own / tick, reaped / tick, f[19].decode())
+        own, reaped = _clock(int(name), (int(f[11]) + int(f[12])) / tick), (int(f[13]) + int(f[14]) + 2) / tick
+        table[int(name)] = Process(int(name), int(f[1]), f[0].decode(), own, reaped, f[19].decode())
     return table
+
+
+def _clock(pid: int, known: float) -> float:
+    """CPU time of all threads of a process, dead or alive, to the nanosecond; `known` if it is gone by now."""
+    try:
+        return time.clock_gettime(~pid << 3 | CPU_CLOCK)
+    except OSError:
+        return known
 
 
 def _from_ps() -> dict[int, Process]:

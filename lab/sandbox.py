@@ -153,7 +153,7 @@ def _bwrap(spec: dict[str, Any], folder: Path, kept: list[int]) -> tuple[list[st
     cuda = spec["device"] == "cuda"
     empty = folder / "empty"
     empty.mkdir(mode=0o755)
-    kept.append(_readable("filter", program()))
+    kept.append(_readable("filter", program(_traits(spec, "bwrap"))))
     words = bwrap.arguments(layout(spec["device"]), spec["device"], spec["role"] != "score" or cuda, empty, kept[0])
     kept.append(_readable("arguments", b"".join(word.encode() + b"\0" for word in words)))
     enter = _limits(spec["device"]) | {"tier": "bwrap", "uid": bwrap.NOBODY}
@@ -172,8 +172,13 @@ def _landlock(spec: dict[str, Any], folder: Path, kept: list[int]) -> tuple[list
     if os.getuid() == 0:
         os.chown(folder, NOBODY, NOBODY)
     kept.append(_readable("rules", landlock.rules(spec["device"], writable)))
-    enter = _limits(spec["device"]) | {"tier": "landlock", "uid": NOBODY, "rules_fd": kept[0]}
-    return _python("lab.sandbox_enter", spec | {"enter": enter}), folder
+    enter = {"tier": "landlock", "traits": _traits(spec, "landlock"), "uid": NOBODY, "rules_fd": kept[0]}
+    return _python("lab.sandbox_enter", spec | {"enter": _limits(spec["device"]) | enter}), folder
+
+
+def _traits(spec: dict[str, Any], tier: str) -> tuple[str, ...]:
+    """What decides which system calls a box may make."""
+    return ("every", spec["role"], spec["device"], tier)
 
 
 def _limits(device: str) -> dict[str, Any]:

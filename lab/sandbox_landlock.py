@@ -76,7 +76,7 @@ def enter(libc: Any, wanted: dict[str, Any]) -> None:
     _restrict(libc, version, lines)
     if os.getuid() == 0:
         _become(libc, wanted["uid"])
-    _filter(libc, program(own_pid=os.getpid() if version < SCOPE_ABI else 0))
+    _filter(libc, program(wanted["traits"], own_pid=os.getpid() if version < SCOPE_ABI else 0))
 
 
 def _restrict(libc: Any, version: int, lines: list[str]) -> None:

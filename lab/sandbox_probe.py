@@ -67,7 +67,21 @@ def write_outside(spec: Spec) -> bool:
     """A change to any of the files that are not the box's; new files in folders are looked for from outside."""
     for folder in spec["folders"]:
         _opens(os.path.join(folder, spec["mark"]), os.O_CREAT | os.O_WRONLY)
-    return any(_opens(path, os.O_WRONLY) for path in spec["files"])
+    return any(_opens(path, os.O_WRONLY) for path in spec["files"]) or mark(spec)
+
+
+def mark(spec: Spec) -> bool:
+    """A change to a file without opening it for writing: mode, times, attributes, length."""
+    path = spec["files"][0]
+    attempts: tuple[Callable[[], object], ...] = (
+        lambda: os.chmod(path, 0o777),
+        lambda: os.utime(path),
+        lambda: os.utime(path, (5, 5)),
+        lambda: os.setxattr(path, "user.mark", b"1"),
+        lambda: os.truncate(path, 1),
+        lambda: os.close(os.open(path, os.O_RDONLY | os.O_TRUNC)),
+    )
+    return any(_works(attempt) for attempt in attempts)
 
 
 def read_hidden(spec: Spec) -> bool:
