@@ -52,3 +52,13 @@ def test_pairs_under_other_conditions_are_not_pooled_and_the_look_counts_all_the
     second = rows(folder, "closings")[-1]
     assert second["inputs"]["look"] == 2 and second["inputs"]["pooled"] == [] and second["pairs"] == 3
     assert audited(folder).problems == ()
+
+
+def test_a_first_look_from_before_looks_were_counted_is_no_finding(tmp_path):
+    folder = closed_night(tmp_path)
+
+    def before(inputs):
+        return {key: value for key, value in inputs.items() if key not in ("look", "pooled")}
+
+    tamper(folder, json_cell("closings", "inputs", "id = 1", before), rebuild=True)
+    assert {p.kind for p in audited(folder).problems} == {"trailer"}, "only git says that the row was another"

@@ -66,11 +66,11 @@ def _look(closing: Row, before: list[Row], runs: dict[int, Row], where: str, fou
     """Which look at its two codes this is, the pairs that it takes from earlier ones, and how strict it has to be."""
     said = closing["inputs"]
     held = [row["inputs"] for row in before if row["inputs"]["commit"] == said["commit"]]
-    found.unless(said["look"] == len(held) + 1, "closing", where, f"it is look {len(held) + 1} at its two codes")
+    found.unless(said.get("look", 1) == len(held) + 1, "closing", where, f"it is look {len(held) + 1} at its two codes")
     found.unless(said["level"] in rule.levels(len(held) + 1), "closing", where, "its level is not that of its look")
     now = _conditions(runs[said["pairs"][0][0]])
     pooled = [p for inputs in held for p in inputs["pairs"] if all(same(_conditions(runs[n]), now) for n in p)]
-    found.unless(pooled == said["pooled"], "closing", where, f"earlier looks leave it the pairs {pooled}")
+    found.unless(pooled == said.get("pooled", []), "closing", where, f"earlier looks leave it the pairs {pooled}")
 
 
 def _conditions(run: Row) -> list[object]:
