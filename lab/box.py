@@ -163,8 +163,10 @@ def load_state(fd: int, fields: dict[str, Any]) -> "dict[str, torch.Tensor]":
         size = kind.itemsize
         for length in shape:
             size *= length
-        # cloned, because the tensors of a state dict need not lie at aligned offsets
-        state[name] = torch.tensor(data[offset : offset + size], dtype=torch.uint8).view(kind).view(shape)
+        state[name] = torch.empty(shape, dtype=kind)
+        if size:  # copied, because the tensors of a state dict need not lie at aligned offsets
+            part = torch.frombuffer(data, dtype=torch.uint8, count=size, offset=offset)
+            state[name].view(-1).view(torch.uint8).copy_(part)
         offset += size
     os.close(fd)
     return state

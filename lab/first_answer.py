@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 from lab.errors import Rejected
 
-BUILD_FREE = 0.5  # budget seconds before `start` that are charged once
+BUILD_FREE = 0.25  # budget seconds before `start` that are charged once
 BATCHES = 4  # as many later batches may have been worked on by the first answer: two are asked for at once
-SLACK = 1.0  # CPU-seconds on top
-LOAD_RATE = 100e6  # bytes of weights per CPU-second that loading may take
+SLACK = 0.4  # CPU-seconds on top
+LOAD_RATE = 800e6  # bytes of weights per CPU-second that loading may take; half of what it reaches
 LATE = (
     "the score box worked longer before its first answer than building the model takes: "
     "train may train, and nothing else; what build needs has to be done before start as well"

@@ -57,3 +57,15 @@ def test_a_build_that_takes_long_may_do_so_again_and_is_paid_twice(boxed: Run) -
 
 def test_waiting_is_no_work(boxed: Run) -> None:
     assert boxed(forward=once(f"time.sleep({SLACK + 0.5})")).status == "ok"
+
+
+def test_large_weights_are_no_work(boxed: Run) -> None:
+    """48 MB of them; copied number by number they took three seconds."""
+    build = """
+    model = Tiny(bench.vocab_size)
+    model.register_buffer("large", torch.ones(12 << 20))
+    return model
+    """
+    result = boxed(build=build)
+    assert result.status == "ok", result.reason
+    assert result.scoring is not None and max(result.scoring["first_answer"]) < 1
