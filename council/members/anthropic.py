@@ -59,7 +59,7 @@ class AnthropicProvider(StreamedProvider):
         return await client.messages.create(**_split(self.public(request)), stream=True, timeout=seconds)
 
     def take(self, event: Any, found: Gathered) -> None:
-        kind = event.type
+        kind = getattr(event, "type", "")
         if kind == "message_start":
             self._begin(event.message, found)
         elif kind == "content_block_start":

@@ -8,8 +8,10 @@ litellm is imported at the first call, with its look-ups on the network, its ret
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -55,6 +57,9 @@ class LiteLLMProvider(StreamedProvider):
         from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
         litellm.suppress_debug_info = True
+        # what it finds odd in a reply is the council's to judge, and stands in the record
+        logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
+        warnings.filterwarnings("ignore", message="Pydantic serializer warnings", category=UserWarning)
         litellm.telemetry = False
         litellm.disable_aiohttp_transport = True
         _guard(AsyncHTTPHandler)

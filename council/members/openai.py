@@ -62,18 +62,24 @@ class OpenAIProvider(StreamedProvider):
         return await client.responses.create(**_split(self.public(request)), stream=True, timeout=seconds)
 
     def take(self, event: Any, found: Gathered) -> None:
-        if event.type == "response.output_text.delta":
+        kind = getattr(event, "type", "")
+        if kind == "response.output_text.delta":
             found.add(event.delta)
-        elif event.type == "response.refusal.delta":
+        elif kind == "response.output_text.done" and not found.text().endswith(event.text or ""):
+            found.add(event.text)  # a server that sends no deltas
+        elif kind == "response.refusal.delta":
             found.refused = True
             found.add(event.delta)
-        elif event.type in THOUGHTS:
+        elif kind in THOUGHTS:
             found.think(event.delta)
-        elif event.type == "error":
+        elif kind == "error":
             raise StreamError(f"{event.code}: {event.message}")
-        elif event.type in ENDS:
+        elif kind in ENDS:
             found.ended = True
-            _end(event.response, found)
+            if isinstance(event.response, Mapping):  # an end that the library does not know
+                self.whole(event.response, found)
+            else:
+                _end(event.response, found)
 
     def whole(self, body: Mapping[str, Any], found: Gathered) -> None:
         from openai.types.responses import Response
@@ -99,7 +105,7 @@ def _end(response: Any, found: Gathered) -> None:
             for part in getattr(item, "content", None) or ():
                 found.refused = found.refused or part.type == "refusal"
                 found.add(getattr(part, "text", None) or getattr(part, "refusal", None))
-    if response.status == "failed":
+    if response.status in ("failed", "cancelled"):
         error = response.error
         raise StreamError(f"{error.code}: {error.message}" if error else "server_error: the response failed")
     found.stop = "stop" if response.status == "completed" else (why or "max_output_tokens")

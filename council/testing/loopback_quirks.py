@@ -11,20 +11,32 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-QUIRKS = ("open_end", "whole", "packed", "no_usage", "null_usage", "negative_usage", "nan_usage", "late_usage", "news")
-"""`open_end` keeps the connection open after the end; `whole` streams nothing; `late_usage` counts the prompt at the
-end alone; `news` has events, fields and deltas that no library knows yet."""
+QUIRKS = (
+    *("open_end", "whole", "packed", "news", "no_deltas", "odd_stop"),
+    *("no_usage", "null_usage", "negative_usage", "nan_usage", "late_usage"),
+)
+"""`open_end` keeps the connection open after the end; `whole` streams nothing; `news` has events, fields and deltas
+that no library knows yet; `no_deltas` of Responses sends the text once; `odd_stop` of chat completions stops for a
+reason unheard of; `late_usage` counts the prompt at the end alone."""
 
 
 def altered(name: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The events of an answer, with this quirk."""
+    text = ""
     for chunk in chunks:
         head, mark, data = chunk.decode().partition("data: ")
         if not data.startswith("{"):
             yield chunk
             continue
         event = json.loads(data)
+        if name == "no_deltas" and event.get("type") in ("response.output_text.delta", "response.completed"):
+            text += str(event.get("delta", ""))
+            if "response" in event:
+                yield _sse("", mark, {**event, "type": "response.output_text.done", "text": text, "response": None})
+                yield _sse(head, mark, {**event, "response": {**event["response"], "output": []}})
+            continue
         if name == "news" and "delta" in event:
+            yield b"data: 5\n\n" if "type" in event else b""
             yield _sse(head, mark, {**event, "type": "weather", "delta": None} if "type" in event else {"new": 1})
             if event["type"] == "content_block_delta":
                 yield _sse(head, mark, {**event, "delta": {"type": "future_delta", "q": 3}})
@@ -40,6 +52,8 @@ def _usage(name: str, event: Any, read: int = 0) -> Any:
     if not isinstance(event, dict):
         return event
     changed = {key: _usage(name, value) for key, value in event.items()}
+    if name == "odd_stop" and event.get("finish_reason"):
+        changed["finish_reason"] = "eos_token"
     used = event.get("usage")
     if isinstance(used, dict):
         if name == "no_usage":
