@@ -2,9 +2,9 @@
 
 Why: a night is worth what it can prove. Nothing here trusts a stored number that can be computed again from another
 row, from the session's seed or from git. `schema` reads what the database is made of, `chain` the ledger and every row,
-`order` when each was recorded, `commits` and `edits` git, `measured` what the referee said, `votes` slates to picks,
-`verdicts` the book, `settled` settlements and reputation, `closings` what may be called a gain, `spend` what calls
-cost. What it cannot find is listed in `docs/audit.md`.
+`order` when each was recorded, `commits` and `edits` git, `codes` the fingerprints, `measured` what the referee said,
+`votes` slates to picks, `verdicts` the book, `settled` settlements and reputation, `closings` what may be called a
+gain, `spend` what calls cost. What it cannot find is listed in `docs/audit.md`.
 How to extend: a function (store, session, findings) in one of the modules, called from `_session`.
 """
 
@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from council.audit import chain, closings, commits, edits, measured, order, settled, spend, verdicts, votes
+from council.audit import chain, closings, codes, commits, edits, measured, order, settled, spend, verdicts, votes
 from council.audit.findings import Findings, Problem, Report
 from council.audit.history import Refs
 from council.learned import Learner
@@ -50,7 +50,7 @@ def _audit(store: Store, repo: Repo) -> Report:
     head, sessions, rounds, calls = "", [], 0, 0
     lock = repo.root / ".council" / "lock"
     running = holder(lock) is not None
-    with store.atomic():
+    with store.atomic(), codes.beside(store, repo) as known:
         with found.reading("ledger"):
             head = "{} {}".format(*store.head())
         refs.again(repo)
@@ -59,7 +59,7 @@ def _audit(store: Store, repo: Repo) -> Report:
             sessions = list(store.query('SELECT id, name, seed, "commit", config FROM sessions ORDER BY id'))
         own = [s for s in sessions if not imported(s)]
         for session in own:
-            _session(store, repo, session, ledger, refs, found)
+            _session(store, repo, session, ledger, refs, known, found)
         commits.strangers(refs, {str(s["name"]) for s in own}, found)
         running = running or holder(lock) is not None
         for session in own:
@@ -80,13 +80,15 @@ def imported(session: Row) -> bool:
     return False
 
 
-def _session(store: Store, repo: Repo, session: Row, ledger: chain.Ledger, refs: Refs, found: Findings) -> None:
+def _session(
+    store: Store, repo: Repo, session: Row, ledger: chain.Ledger, refs: Refs, known: codes.Codes, found: Findings
+) -> None:
     with found.reading(f"{session['name']}: commits"):
         commits.check(store, repo, session, ledger, refs, found)
     with found.reading(f"{session['name']}: order"):
         order.check(store, session, ledger, found)
     with found.reading(f"{session['name']}: edits"):
-        edits.check(store, repo, session, found)
+        edits.check(store, repo, session, known, found)
     with found.reading(f"{session['name']}: closings"):
         closings.check(store, session, ledger, refs, found)
     with found.reading(f"{session['name']}: votes"):

@@ -11,9 +11,9 @@ import json
 
 from council import edit, records
 from council.audit import history
+from council.audit.codes import Codes
 from council.audit.findings import Findings
 from council.repo import Repo
-from council.running import code_of
 from council.store import Row, Store, digest
 from council.types import TRAIN_PY, Role
 
@@ -32,13 +32,12 @@ def seed_of(session: Row, *key: object) -> int:
     return int(digest([session["seed"], *key])[:16], 16) >> 1
 
 
-def check(store: Store, repo: Repo, session: Row, found: Findings) -> None:
+def check(store: Store, repo: Repo, session: Row, codes: Codes, found: Findings) -> None:
     """Check what the experiments of a session ran."""
     rows = list(store.query(RUNS, session["id"]))
     there = history.commits(repo, [r["commit"] for r in rows])
     sources = history.files(repo, [r[c] for r in rows for c in ("commit", "parent", "opened")], TRAIN_PY)
     changes = history.changes(repo, there) if there else {}
-    codes: dict[bytes, str] = {}
     for number, row in enumerate(rows, 1):
         where = f"{session['name']} x{row['number']}"
         with found.reading(where):
@@ -62,9 +61,7 @@ def _drawn(session: Row, row: Row, where: str, found: Findings) -> None:
         found.add("experiment", where, "its code is not the proposal's")
 
 
-def _source(
-    row: Row, where: str, sources: dict[str, bytes], changed: list[str], codes: dict[bytes, str], found: Findings
-) -> None:
+def _source(row: Row, where: str, sources: dict[str, bytes], changed: list[str], codes: Codes, found: Findings) -> None:
     """What the commit holds: the recorded file with its fingerprint, made by the recorded edit."""
     allowed = [] if row["role"] in SAME_CODE else [TRAIN_PY]
     for path in changed:
@@ -75,9 +72,7 @@ def _source(
         return
     if hashlib.sha256(data).hexdigest() != row["sha256"]:
         found.add("file", where, f"{TRAIN_PY} of its commit is not the file that was recorded")
-    if data not in codes:
-        codes[data] = code_of(data.decode())
-    found.unless(row["code"] == codes[data], "experiment", where, "its fingerprint is not that of its file")
+    found.unless(row["code"] == codes.of(data), "experiment", where, "its fingerprint is not that of its file")
     if row["role"] in SAME_CODE or row["edit"] is None:
         return
     parent = sources.get(row["opened"])
