@@ -23,6 +23,10 @@ from council.types import Book, Role
 Pair = tuple[Row, Row]
 
 
+class Stopped(Exception):
+    """Somebody asked for a stop while a closing was held; what has run is kept, and the next closing goes on there."""
+
+
 async def close_session(room: Room, setting: int | str, *, again: bool = False) -> Row | None:
     """Run the pairs that `setting` asks for and record what they say; None if there is nothing to confirm.
 
@@ -87,17 +91,19 @@ async def _pair(room: Room, book: Book, at: Row, after: int, index: int) -> Pair
 
 
 async def _run(room: Room, at: Row, commit: str, after: int, index: int) -> Row:
-    """The closing run of a commit for pair `index`, measured now unless it was."""
+    """The closing run of a commit for pair `index`, measured now unless it was. Raises Stopped before a run."""
     voids = 0
     while True:
         rows = room.store.query(RUNS.format(where="e.number > ? AND e.role = 'closing'"), room.sid, after)
         mine = [room.store.decode("measurements", r) for r in rows if r["parent"] == commit]
-        if mine and mine[-1]["status"] is None:
-            await run_job(room, Due(0, Role.CLOSING, None, commit, mine[-1]))
-            continue
         good = [r for r in mine if r["status"] == "ok" and not comparable(room, r, at["since"])]
         if len(good) > index:
             return good[index]
+        if room.stopping:
+            raise Stopped
+        if mine and mine[-1]["status"] is None:
+            await run_job(room, Due(0, Role.CLOSING, None, commit, mine[-1]))
+            continue
         voids += 1
         if voids > TRIES:
             reason = mine[-1]["reason"] or comparable(room, mine[-1], at["since"]) if mine else "it did not run"

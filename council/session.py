@@ -21,7 +21,7 @@ from council import __version__, deliberation, experiment, records
 from council.assembly import executor_of, judges_of
 from council.baseline import ground
 from council.calls import Calls
-from council.closing import close_session, sentence
+from council.closing import Stopped, close_session, sentence
 from council.config import to_public
 from council.errors import CouncilError, MachineFault
 from council.events import Emit, Event
@@ -174,6 +174,8 @@ class Night:
         with _signals(self, task):
             try:
                 return await work()
+            except Stopped:
+                return 130, "stopped during the closing"
             except asyncio.CancelledError:
                 if self.killed is None:
                     raise

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+import signal
 
 import pytest
 
@@ -110,6 +113,29 @@ def test_a_killed_closing_goes_on_at_the_first_missing_run(night, monkeypatch, a
     assert lab.run(1, resume="k").exit_code == 0
     assert lab.executor.measured == [n for n in range(4, 10) if n not in done]
     assert [n for n, _ in vault(lab)] == list(range(4, 10)) and lab.one("closings")["pairs"] == 3
+
+
+def test_a_stop_during_a_closing_waits_for_one_run_and_goes_on_there(night):
+    lab = closing_night(night)
+
+    class Stops(Vault):
+        async def measure(self, job, progress):
+            found = await super().measure(job, progress)
+            if self.measured[-1] == 5:
+                os.kill(os.getpid(), signal.SIGINT)
+                await asyncio.sleep(0.1)  # the loop hears of a signal on its next turns
+            return found
+
+    stops = Stops({})
+    stops.asked, kept = [], lab.executor
+    lab.executor = stops
+    ending = lab.run(1)
+    assert (ending.exit_code, ending.reason) == (130, "stopped during the closing")
+    assert [n for n, _ in vault(lab)] == [4, 5] and lab.rows("closings") == []
+    lab.executor = kept
+    lab.members = [Planned(m.name, m.replies) for m in lab.members]
+    assert lab.run(1, resume="k").exit_code == 0
+    assert kept.measured == [6, 7, 8, 9] and lab.one("closings")["inputs"]["pairs"] == [[4, 5], [7, 6], [8, 9]]
 
 
 def test_a_void_closing_run_is_repeated_and_a_second_one_pauses(night):
