@@ -8,6 +8,7 @@ How to run: `python benchmarks/prompts.py [MODEL …]`, a model as `kind:name`. 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from council import tokens
@@ -46,11 +47,14 @@ def main() -> None:
     slate = Slate(
         "m", tuple(Entry(x, TITLE, "It should help because it does. " * 10, "optimizer", DIFF) for x in "ABC")
     )
+    comments = ("The rate was doubled in x31 and came in 0.4 σ worse; say what differs now. " * 3,) * 3
+    heard = Slate("m", tuple(replace(e, comments=comments, answer="I lower it to 0.035. " * 5) for e in slate.entries))
     print("tokens by our count           round 1   round 10  round 100")
     for name, make in (
         ("propose", lambda b: prompt.propose(b, everything)),
         ("comment", lambda b: prompt.critique(b, slate, everything)),
         ("rank", lambda b: prompt.rank(b, slate, everything)),
+        ("rank after a debate", lambda b: prompt.rank(b, heard, everything)),
     ):
         found = [make(brief_at(n)) for n in (1, 10, 100)]
         print(f"{name:26}" + "".join(f"{one.tokens:11,}" for one in found))

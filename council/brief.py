@@ -6,6 +6,7 @@ and every experiment of earlier rounds, never the authors of others' edits and n
 
 from __future__ import annotations
 
+import json
 import math
 from functools import cache
 
@@ -13,11 +14,11 @@ from council import syntax
 from council.repo import Repo
 from council.room import Room
 from council.store import Row
-from council.types import TRAIN_PY, Brief, Past
+from council.types import TRAIN_PY, Brief, Past, Ran
 
 HISTORY = """
 SELECT e.round, e.number, e.role, e."commit" AS sha, e.parent, e.budget, m.status, m.val_bpb, m.reason AS said,
-       json_extract(m.raw, '$.device') AS device,
+       json_extract(m.raw, '$.device') AS device, m.raw, json_extract(m.conditions, '$.device') AS machine,
        v.kind, v.delta, v.sigmas, v.reason, p.title, p.family, p.member
 FROM experiments e
 JOIN measurements m ON m.session = e.session AND m.number = e.number
@@ -38,6 +39,7 @@ def brief(room: Room, round_: int, member: str) -> Brief:
     )
     device = str(rows[-1]["device"] or "cpu") if rows else "cpu"
     numbers = {row["sha"]: row["number"] for row in rows if row["kind"] == "keep"}  # any other commit is the baseline's
+    incumbent = numbers.get(opened["parent"], 0)
     return Brief(
         session=room.name,
         round=round_,
@@ -52,7 +54,33 @@ def brief(room: Room, round_: int, member: str) -> Brief:
         hits=sum((row["delta"] or 0) > 0 for row in settled),
         settled=len(settled),
         device=device,
-        incumbent=numbers.get(opened["parent"], 0),
+        incumbent=incumbent,
+        rounds=_rounds(room.session["config"], round_),
+        current=_ran(rows, incumbent),
+    )
+
+
+def _rounds(config: object, round_: int) -> int | None:
+    """How many rounds the session was opened for, unless it has gone beyond them."""
+    stop = config.get("stop") if isinstance(config, dict) else None
+    rounds = stop.get("rounds") if isinstance(stop, dict) else None
+    return rounds if isinstance(rounds, int) and rounds >= round_ else None
+
+
+def _ran(rows: list[Row], incumbent: int) -> Ran | None:
+    """What the run that made the code the incumbent showed: one run, so that the telling stays the same under it."""
+    ran = next((r for r in rows if r["status"] == "ok" and (r["number"] == incumbent or not incumbent)), None)
+    if ran is None:
+        return None
+    raw = json.loads(ran["raw"]) if isinstance(ran["raw"], str) else dict(ran["raw"] or {})
+    reported = raw.get("reported")
+    steps = reported.get("steps") if isinstance(reported, dict) else None
+    params, peak = raw.get("params"), raw.get("peak_memory_mb")
+    return Ran(
+        machine=str(ran["machine"] or ""),
+        params=params if isinstance(params, int) else None,
+        steps=steps if isinstance(steps, int) and steps > 0 else None,
+        peak_mb=peak if isinstance(peak, int | float) and peak > 0 else None,
     )
 
 

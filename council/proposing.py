@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from council import edit as edits
 from council import guard, records, syntax
 from council.brief import brief
+from council.debated import said_of
 from council.errors import BadReply, EditError
 from council.judge.slates import draw
 from council.room import Room
@@ -224,10 +225,11 @@ async def debate_round(room: Room, round_: int) -> None:
 def slate_for(room: Room, round_: int, step: str, judge: str, standing: dict[int, Row]) -> tuple[Slate, Row]:
     """The slate of one member at a step, and its row (not yet recorded)."""
     drawn = draw(judge, {p: row["member"] for p, row in standing.items()}, room.seed_for(round_, step, judge))
+    labels = {p: label for label, p in drawn.shown}
     entries = tuple(
-        Entry(label, r["title"], r["hypothesis"], r["family"], r["diff"] or "")
+        Entry(label, r["title"], r["hypothesis"], r["family"], r["diff"] or "", *said)
         for label, p in drawn.shown
-        for r in (standing[p],)
+        for r, said in ((standing[p], said_of(room, round_, p, standing, labels) if step == "rank" else ((), "")),)
     )
     row = {
         "session": room.sid,

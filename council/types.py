@@ -124,13 +124,24 @@ class Past:
 
 
 @dataclass(frozen=True)
+class Ran:
+    """What a run showed of the code and the machine; `steps` are by the code's own word, None is unknown."""
+
+    machine: str
+    params: int | None
+    steps: int | None
+    peak_mb: float | None
+
+
+@dataclass(frozen=True)
 class Brief:
     """What a member receives in a round.
 
     `best` and `best_sd` are the booked BPB of the incumbent and its standard deviation, `sigma` the noise of one run.
     `hits` of `settled` experiments so far measured below the booked best of their moment: the base rate. `device` is
     what they ran on, since train.py may hold other constants for each. `incumbent` is the number of the experiment
-    whose code `source` is, 0 for the baseline.
+    whose code `source` is, 0 for the baseline. `rounds` is how many the session was opened for, `current` what the
+    current code showed when it was measured.
     """
 
     session: str
@@ -147,6 +158,8 @@ class Brief:
     settled: int
     device: str = "cpu"
     incumbent: int | None = None
+    rounds: int | None = None
+    current: Ran | None = None
 
     @property
     def base_rate(self) -> float:
@@ -156,13 +169,15 @@ class Brief:
 
 @dataclass(frozen=True)
 class Entry:
-    """One proposal on a slate, without its author."""
+    """One proposal on a slate, without its author; with the comments it received and the answer to them, if any."""
 
     label: str
     title: str
     hypothesis: str
     family: str
     diff: str
+    comments: tuple[str, ...] = ()
+    answer: str = ""
 
 
 @dataclass(frozen=True)

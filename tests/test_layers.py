@@ -25,7 +25,7 @@ LAYERS = (
     ),
     ("members", "judge", "executors", "guard"),
     (
-        *("records", "room", "brief", "proposing", "voting", "running", "settling"),
+        *("records", "room", "brief", "debated", "proposing", "voting", "running", "settling"),
         *("assembly", "baseline", "live", "audit", "calls", "spend", "learned", "refit", "closing", "stops"),
         *("simulate", "simulate_night", "simulate_picks", "simulate_table", "simulate_world"),
         *("deliberation", "experiment", "session", "plan", "replay", "resume", "exam", "importing", "loading"),

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from council import tokens
 from council.errors import MemberError
 from council.members import prompt_history as told
+from council.members import prompt_slate as slates
 from council.members.prompt_text import fence, one_line, quoted, render, tail_quoted, template
-from council.types import Brief, Critique, Edit, Entry, Proposal, Slate
+from council.types import Brief, Critique, Proposal, Slate
 
 if TYPE_CHECKING:
     from council.members.llm import LLMMember
@@ -27,15 +28,20 @@ TEMPLATES = (
     *("system", "prefix", "standing", "propose", "repair"),
     *("critique", "respond", "rank", "entry", "unreadable"),
 )
-ERAS_SHARE, SINCE_SHARE, RECENT_SHARE = 0.13, 0.05, 0.11
+ERAS_SHARE, SINCE_SHARE, RECENT_SHARE = 0.17, 0.05, 0.11
 """What the three parts of the history may have, as shares of the tokens of system text, program and code."""
-RECENT_LEAST = 300
-HYPOTHESIS_TOKENS, DIFF_TOKENS, COMMENT_TOKENS, LOG_TOKENS, EDIT_TOKENS = 600, 4000, 500, 1500, 6000
-"""The most tokens of each text of a member."""
+SINCE_LEAST, RECENT_LEAST = 130, 220
+TAIL_SHARE = 0.215
+"""What the tail may have, as a share of the tokens before it, if its diffs are of usual length."""
+BESIDE_TASK = 0.3
+"""How much of the tail's history a step shows that has others' texts to show."""
+HEADING = 50
+"""Tokens of a step's heading and of its last line."""
+LOG_TOKENS, LEAST_LOG, USUAL_EDIT = 1500, 500, 300
+"""The most and the least tokens of a log, and what of an edit counts against it."""
 USUAL_ENTRY = 700
 """Tokens of a usual proposal on a slate, for the estimate."""
 BACK = " What was kept turned out no better than the baseline, so the current code is the baseline again."
-TITLE_TOKENS = 120
 SIZES = {"cuda": (8192, 2048, "300 seconds"), "cpu": (2048, 128, "15 CPU-seconds"), "mps": (2048, 128, "300 seconds")}
 
 
@@ -60,34 +66,35 @@ def fingerprint() -> str:
 
 def propose(brief: Brief, room: int) -> Prompt:
     """Ask for one edit."""
-    return _fitted(brief, room, lambda share: render("propose"))
+    return _fitted(brief, room, lambda left, share: render("propose"), 1.0)
 
 
 def repair(brief: Brief, proposal: Proposal, reason: str, early: bool, room: int) -> Prompt:
     """Ask the author to mend an edit that was invalid, or that crashed early."""
     what = "crashed right at the start of its run." if early else "could not be accepted."
 
-    def task(share: float) -> str:
-        said = tail_quoted(reason, int(LOG_TOKENS * share)) if early else quoted(reason, int(LOG_TOKENS * share))
-        return render("repair", what=what, reason=said, **_own(proposal, share))
+    def task(left: int, share: float) -> str:
+        mine = slates.own(proposal, share)
+        room = left - min(USUAL_EDIT, tokens.count(mine["edit"])) - tokens.count(mine["hypothesis"])
+        most = int(max(LEAST_LOG, min(LOG_TOKENS, room)) * share)
+        said = tail_quoted(reason, most) if early else quoted(reason, most)
+        return render("repair", what=what, reason=said, **mine)
 
     return _fitted(brief, room, task)
 
 
 def critique(brief: Brief, slate: Slate, room: int) -> Prompt:
     """Ask for comments on the proposals of a slate."""
-    return _fitted(brief, room, lambda share: render("critique", slate=_slate(slate, share)))
+    return _fitted(brief, room, lambda left, share: render("critique", slate=slates.shown(slate, left, share)))
 
 
 def respond(brief: Brief, proposal: Proposal, critiques: tuple[Critique, ...], room: int) -> Prompt:
     """Ask an author to answer its critics."""
 
-    def task(share: float) -> str:
-        comments = "\n\n".join(
-            f"Comment {number}:\n{quoted(one.text, int(COMMENT_TOKENS * share))}"
-            for number, one in enumerate(critiques, 1)
-        )
-        return render("respond", comments=comments, **_own(proposal, share))
+    def task(left: int, share: float) -> str:
+        mine = slates.own(proposal, share)
+        room = left - min(USUAL_EDIT, tokens.count(mine["edit"])) - tokens.count(mine["hypothesis"])
+        return render("respond", comments=slates.comments(critiques, room, share), **mine)
 
     return _fitted(brief, room, task)
 
@@ -95,7 +102,9 @@ def respond(brief: Brief, proposal: Proposal, critiques: tuple[Critique, ...], r
 def rank(brief: Brief, slate: Slate, room: int) -> Prompt:
     """Ask for a ballot over a slate."""
     labels = ", ".join(entry.label for entry in slate.entries)
-    return _fitted(brief, room, lambda share: render("rank", slate=_slate(slate, share), labels=labels))
+    return _fitted(
+        brief, room, lambda left, share: render("rank", slate=slates.shown(slate, left, share), labels=labels)
+    )
 
 
 def unreadable(complaint: str) -> str:
@@ -119,10 +128,16 @@ def estimate(
     return total
 
 
-def _fitted(brief: Brief, room: int, task: Callable[[float], str]) -> Prompt:
-    """The fullest prompt that fits: all of the history, less of it, none; then shorter texts of members."""
+def _fitted(brief: Brief, room: int, task: Callable[[int, float], str], recent: float = BESIDE_TASK) -> Prompt:
+    """The fullest prompt that fits: all of the history, less of it, none; then shorter texts of members.
+
+    `task` writes the step's own part in the tokens that the tail has left for it, times a share.
+    """
     for history, share in ((1.0, 1.0), (0.5, 1.0), (0.2, 1.0), (0.0, 1.0), (0.0, 0.5), (0.0, 0.2), (0.0, 0.05)):
-        found = _assembled(brief, history, task(share))
+        found = _assembled(brief, history, history * recent)
+        said = tokens.count(found.tail)
+        left = int(TAIL_SHARE * (found.tokens - said)) - said - HEADING
+        found = replace(found, tail=_sendable(found.tail + task(left, share)))
         if found.tokens <= room:
             return found
     raise MemberError(
@@ -131,7 +146,8 @@ def _fitted(brief: Brief, room: int, task: Callable[[float], str]) -> Prompt:
     )
 
 
-def _assembled(brief: Brief, history: float, task: str) -> Prompt:
+def _assembled(brief: Brief, history: float, recent: float) -> Prompt:
+    """Everything but the step's own part; the prefix depends on `history` alone, so that all steps share it."""
     system = template("system")
     fixed = _fixed(system, brief.program, brief.source)
     vocab, seq, usual = SIZES.get(brief.device, SIZES["cpu"])
@@ -139,8 +155,9 @@ def _assembled(brief: Brief, history: float, task: str) -> Prompt:
     prefix = render(
         "prefix",
         program=brief.program.strip(),
-        device=brief.device,
+        device=_machine(brief),
         budget=f"{brief.budget:g} seconds" if brief.budget else usual,
+        measured=_measured(brief),
         vocab=f"{vocab:,}",
         seq=f"{seq:,}",
         fence=marks,
@@ -149,9 +166,9 @@ def _assembled(brief: Brief, history: float, task: str) -> Prompt:
     )
     standing = render(
         "standing",
-        since=told.since(brief, int(SINCE_SHARE * fixed * history)) if history else "(left out)",
-        recent=told.recent(brief, max(RECENT_LEAST, int(RECENT_SHARE * fixed * history))),
-        round=brief.round,
+        since=told.since(brief, max(SINCE_LEAST, int(SINCE_SHARE * fixed * recent))) if history else "(left out)",
+        recent=told.recent(brief, max(RECENT_LEAST, int(RECENT_SHARE * fixed * recent))),
+        round=f"{brief.round} of {brief.rounds}" if brief.rounds else brief.round,
         best=f"{brief.best:.5f}",
         best_sd=f"{brief.best_sd:.5f}",
         sigma=f"{brief.sigma:.5f}",
@@ -161,7 +178,7 @@ def _assembled(brief: Brief, history: float, task: str) -> Prompt:
         rate=f"{brief.base_rate:.2f}",
         back=BACK if told.went_back(brief) else "",
     )
-    return Prompt(system, _sendable(prefix), _sendable(standing + task))
+    return Prompt(system, _sendable(prefix), standing)
 
 
 def _sendable(text: str) -> str:
@@ -174,33 +191,18 @@ def _fixed(system: str, program: str, source: str) -> int:
     return tokens.count(system) + tokens.count(program) + tokens.count(source)
 
 
-def _slate(slate: Slate, share: float) -> str:
-    return "\n".join(_entry(entry, share) for entry in slate.entries)
+def _machine(brief: Brief) -> str:
+    name = one_line(brief.current.machine, 40) if brief.current else ""
+    return f"{brief.device} ({name})" if name else brief.device
 
 
-def _entry(entry: Entry, share: float) -> str:
-    return render(
-        "entry",
-        label=entry.label,
-        title=one_line(entry.title, TITLE_TOKENS),
-        family=one_line(entry.family, 10),
-        hypothesis=quoted("HYPOTHESIS: " + entry.hypothesis, int(HYPOTHESIS_TOKENS * share)),
-        diff=quoted(entry.diff, int(DIFF_TOKENS * share)),
-    )
-
-
-def _own(proposal: Proposal, share: float) -> dict[str, str]:
-    return {
-        "title": one_line(proposal.title, TITLE_TOKENS),
-        "hypothesis": quoted("HYPOTHESIS: " + proposal.hypothesis, int(HYPOTHESIS_TOKENS * share)),
-        "edit": quoted(_edit_text(proposal.edit), int(EDIT_TOKENS * share)),
-    }
-
-
-def _edit_text(edit: Edit) -> str:
-    if edit.whole is not None:
-        return edit.whole
-    return "\n".join(
-        f"<<<<<<< SEARCH\n{block.search.rstrip(chr(10))}\n=======\n{block.replace.rstrip(chr(10))}\n>>>>>>> REPLACE"
-        for block in edit.blocks
-    )
+def _measured(brief: Brief) -> str:
+    """What the current code showed when it was measured, as one sentence with a space before it, or ''."""
+    ran = brief.current
+    facts = [
+        f"{ran.params:,} parameters and buffers" if ran and ran.params else "",
+        f"{ran.steps:,} optimizer steps by its own count" if ran and ran.steps else "",
+        f"a peak of {ran.peak_mb:,.0f} MB of memory" if ran and ran.peak_mb else "",
+    ]
+    told = ", ".join(filter(None, facts))
+    return f" Measured on the current code: {told}." if told else ""

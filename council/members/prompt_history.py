@@ -17,8 +17,13 @@ from council.members.prompt_text import one_line
 from council.types import FAMILIES, Brief, Past
 
 RECENT_ROUNDS = 10
-TITLE_TOKENS = (40, 28, 18, 10, 0)
+TITLE_TOKENS = (40, 28, 18, 10, 6, 0)
 """How many tokens of a title a line shows; the first length at which all fits is taken."""
+SHAPES = ((4, 40), (4, 28), (3, 24), (2, 24), (2, 18), (1, 18))
+"""How many titles a family's line in an era shows, and how many tokens of each; then the oldest eras merge."""
+MERGED = ((2, 18), (2, 12), (1, 18), (1, 10), (0, 0))
+LEAST_ERAS = 4
+"""Eras that stay apart while merging the older ones leaves more of the titles."""
 NOTHING = "Nothing yet."
 
 
@@ -57,14 +62,16 @@ def eras(brief: Brief, limit: int) -> str:
     done, _ = split(brief)
     if not done:
         return NOTHING
-    for size in TITLE_TOKENS:
-        if tokens.count(text := _told(done, size)) <= limit:
+    for shape in SHAPES:
+        if tokens.count(text := _told(done, shape)) <= limit:
             return text
-    while len(done) > 1:
-        done = [Era("the codes before", done[0].tried + done[1].tried), *done[2:]]
-        if tokens.count(text := _told(done, 0)) <= limit:
-            return text
-    return tokens.clip(_told(done, 0), limit)
+    for least in (LEAST_ERAS, 1):
+        for shape in MERGED[: 3 if least > 1 else None]:
+            for merged in range(2, len(done) - least + 2):
+                old = Era("the codes before", tuple(past for era in done[:merged] for past in era.tried))
+                if tokens.count(text := _told([old, *done[merged:]], shape)) <= limit:
+                    return text
+    return tokens.clip(_told([Era("earlier codes", tuple(p for era in done for p in era.tried))], (0, 0)), limit)
 
 
 def since(brief: Brief, limit: int) -> str:
@@ -73,8 +80,8 @@ def since(brief: Brief, limit: int) -> str:
     older = [past for past in tried if past.round < brief.round - RECENT_ROUNDS]
     if not older:
         return "Nothing but what the last ten rounds below show." if tried else NOTHING
-    for size in TITLE_TOKENS:
-        if tokens.count(text := "\n".join(_families(older, size))) <= limit:
+    for shape in (*((1, size) for size in TITLE_TOKENS[:-1]), (0, 0), (-1, 0)):
+        if tokens.count(text := "\n".join(_families(older, shape))) <= limit:
             return text
     return tokens.clip(text, limit)
 
@@ -94,33 +101,38 @@ def recent(brief: Brief, limit: int) -> str:
     return tokens.clip(text, limit)
 
 
-def _told(done: Sequence[Era], size: int) -> str:
-    return "\n".join(line for era in done for line in (f"On {era.name}:", *_families(era.tried, size)))
+def _told(done: Sequence[Era], shape: tuple[int, int]) -> str:
+    return "\n".join(line for era in done for line in (f"On {era.name}:", *_families(era.tried, shape)))
 
 
-def _families(tried: Sequence[Past], size: int) -> list[str]:
+def _families(tried: Sequence[Past], shape: tuple[int, int]) -> list[str]:
     groups: dict[str, list[Past]] = {}
     for past in tried:
         groups.setdefault(past.family if past.family in FAMILIES else "other", []).append(past)
-    return [_family(name, groups[name], size) for name in FAMILIES if name in groups]
+    return [_family(name, groups[name], *shape) for name in FAMILIES if name in groups]
 
 
-def _family(name: str, tried: Sequence[Past], size: int) -> str:
-    """`- schedule: 4 tried; kept +1.2 σ x7 "longer warmdown"; worst −0.8 σ; 1 failed`."""
+def _family(name: str, tried: Sequence[Past], titles: int, size: int) -> str:
+    """`- schedule: 4 tried; kept +1.2 σ x7 "longer warmdown"; worst −0.8 σ; 1 failed; also x9 −0.1 σ "no warmdown"`."""
     measured = [past for past in tried if past.sigmas is not None]
     kept = [past for past in tried if past.verdict == "keep"]
-    parts = [f"- {name}: {len(tried)} tried"]
+    parts, best = [f"- {name}: {len(tried)} tried"], None
     if measured:
         best = max(kept or measured, key=lambda past: past.sigmas or 0.0)
         worst = min(measured, key=lambda past: past.sigmas or 0.0)
-        title = f' "{one_line(best.title, size)}"' if size else ""
+        title = f' "{one_line(best.title, size)}"' if titles > 0 else ""
         word = f"{len(kept)} kept, best" if len(kept) > 1 else "kept" if kept else "best"
         parts.append(f"{word} {_sigmas(best)} x{best.number}{title}")
-        if len(measured) > 1:
+        if len(measured) > 1 and titles >= 0:  # the shortest telling leaves the worst out
             parts.append(f"worst {_sigmas(worst)}")
     if failed := len(tried) - len(measured):
         parts.append(f"{failed} failed")
-    return "; ".join(parts)
+    others = sorted((past for past in tried if past is not best), key=lambda past: (past.sigmas is None, -past.number))
+    told = others[: max(0, titles - (best is not None))]
+    also = [
+        f'x{p.number} {_sigmas(p) if p.sigmas is not None else p.verdict} "{one_line(p.title, size)}"' for p in told
+    ]
+    return "; ".join([*parts, *([f"also {', '.join(also)}"] if also else [])])
 
 
 def _line(past: Past, size: int) -> str:

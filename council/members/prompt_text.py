@@ -18,8 +18,13 @@ from council import tokens
 TEXT_LIMIT = 200_000
 """Characters of a member's text that are looked at."""
 LINE_LIMIT = 600
-"""Longest quoted line, in characters; train.py itself is never cut."""
+"""Longest quoted line, in characters; a longer one goes on in the next, since a hypothesis may be one paragraph."""
+LITTLE = 200
+"""Tokens up to which a text that was cut ends in the sign alone."""
+GOES_ON = "… "
+"""How a line begins that goes on the one before."""
 _FIELD = re.compile(r"\{\{(\w+)\}\}")
+_HUNK = re.compile(r"@@ -(\d{1,9})")
 _CLOSING = str.maketrans({"`": "'", "|": "/"} | dict.fromkeys('"“”„‟″＂', "'"))
 """What a text on one line may not hold: it stands between double quotes, which nothing inside may close."""
 _HIDDEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
@@ -44,13 +49,39 @@ def plain(text: str) -> str:
 
 def quoted(text: str, most: int | None = None) -> str:
     """A text as quoted lines, of at most about `most` tokens."""
-    lines = [
-        line if len(line) <= LINE_LIMIT else line[:LINE_LIMIT] + "…" for line in plain(text[:TEXT_LIMIT]).split("\n")
-    ]
-    body = "\n".join(lines).strip("\n")
+    if most is not None:  # wrapping what will not be shown takes long
+        text = text[: most * 24 + LINE_LIMIT]
+    body = "\n".join(part for line in plain(text[:TEXT_LIMIT]).split("\n") for part in _wrapped(line)).strip("\n")
     if most is not None:
-        body = tokens.clip(body, most, "\n… (shortened)")
+        body = tokens.clip(body, most, "\n… (shortened)" if most > LITTLE else "…")
     return "\n".join(f"| {line}".rstrip() for line in body.split("\n"))
+
+
+def _wrapped(line: str) -> list[str]:
+    """A line in pieces of at most LINE_LIMIT characters, broken at a space where there is one; nothing is lost."""
+    pieces = []
+    while len(line) > LINE_LIMIT:
+        at = line.rfind(" ", LINE_LIMIT // 2, LINE_LIMIT) + 1 or LINE_LIMIT
+        pieces.append(line[:at].rstrip())
+        line = GOES_ON + line[at:]
+    return [*pieces, line]
+
+
+def slim(diff: str) -> str:
+    """A unified diff with one line of context and line numbers of the old file, for readers who have that file."""
+    lines = diff.split("\n")
+    lines = lines[2:] if lines[0].startswith("--- ") else lines
+    changed = [line[:1] in ("+", "-") for line in lines]
+    kept, number, apart = [], 1, True
+    for i, line in enumerate(lines):
+        if hunk := _HUNK.match(line):
+            number, apart = int(hunk[1]), True
+            continue
+        if any(changed[max(0, i - 1) : i + 2]):
+            kept += [f"@@ line {number} @@", line] if apart else [line]
+        apart = not any(changed[max(0, i - 1) : i + 2])
+        number += line[:1] not in ("+", "\\")
+    return "\n".join(kept)
 
 
 def tail_quoted(text: str, most: int) -> str:

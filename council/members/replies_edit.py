@@ -54,8 +54,8 @@ def find_edit(text: str, source: str) -> Found | None:
     _check_headers(text)
     if _OPEN.search(text):
         blocks, prose = _from_markers(text)
-        for match in _FILES.finditer(prose):  # a diff besides the blocks is not taken, but what it names counts
-            _check_path(len(blocks) + 1, match[1])
+        for named in _FILES.finditer(prose):  # a diff besides the blocks is not taken, but what it names counts
+            _check_path(len(blocks) + 1, named[1])
         whole = blocks[0].replace if len(blocks) == 1 and not blocks[0].search.strip() else ""
         if whole and len(_WHOLE.findall(whole)) >= 2:
             return Found(Edit(whole=_ended(whole)), prose)

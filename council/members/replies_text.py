@@ -60,7 +60,7 @@ def as_json(text: str) -> dict[str, Any] | None:
 
 
 def number(said: object) -> float | None:
-    """A probability from `0.35`, `.35`, `0,35`, `35%`, `7/20`, `about 35 percent`; None if there is none from 0 to 1."""
+    """A probability from `0.35`, `.35`, `0,35`, `35%`, `7/20`, `about 35 percent`; None if none is from 0 to 1."""
     if isinstance(said, bool):
         return None
     if isinstance(said, int | float):

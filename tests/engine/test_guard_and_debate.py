@@ -112,6 +112,42 @@ def test_the_debate_is_kept_as_a_thread_and_a_valid_revision_stands(night):
     assert shown.title == "wide" and [c.text for c in comments] == ["Too wide.", "Why?"]
 
 
+def test_a_judge_sees_what_was_said_without_names_and_under_its_own_labels(night):
+    def says(_, slate, __):
+        labels = {e.title: e.label for e in slate.entries}
+        wide, other = labels["wide"], labels["other"]
+        return (Critique(wide, f"Proposal {wide} is the idea of Proposal {other}."), Critique(other, "Fine by me."))
+
+    def second(_, slate, __):
+        return (Critique(next(e.label for e in slate.entries if e.title == "wide"), "A second word."),)
+
+    revised = lambda brief, *_: Response("You are right.", change("wide too", GAIN=2)(brief))  # noqa: E731
+    lab = night(
+        ann={"propose": change("wide", GAIN=1), "respond": revised},
+        bob={"propose": change("other", GAIN=3)},
+        cat={"critique": says},
+        dan={"critique": second},
+    )
+    lab.run()
+    seen = 0
+    for member in lab.members:
+        ((_, slate, _),) = member.turns("rank")
+        shown = {e.title: e for e in slate.entries}
+        for entry in slate.entries:
+            text = "\n".join([*entry.comments, entry.answer])
+            assert not any(name in text for name in ("ann", "bob", "cat", "dan"))
+        if wide := shown.get("wide too"):
+            meant = f"Proposal {shown['other'].label}" if "other" in shown else "another proposal"
+            assert wide.comments == ("A second word.", f"this proposal is the idea of {meant}.")
+            assert wide.answer == "You are right."
+            seen += 1
+        if other := shown.get("other"):
+            assert (other.comments, other.answer) == (("Fine by me.",), "")
+        for _, before, _ in member.turns("critique"):
+            assert not any(e.comments or e.answer for e in before.entries)
+    assert seen == 3
+
+
 def test_an_invalid_revision_is_kept_but_the_original_stands(night):
     revised = lambda brief, *_: Response("So?", with_edit(MISSING)(brief))  # noqa: E731
     lab = night(ann={"propose": change(GAIN=1), "respond": revised}, bob={"critique": (Critique("A", "Too wide."),)})
