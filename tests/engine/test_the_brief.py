@@ -7,6 +7,8 @@ from dataclasses import asdict
 
 import pytest
 
+from council.brief import _ran, _rounds
+from council.types import Ran as Measured
 from tests.helpers import FakeExecutor, Ran, change, prefer
 
 
@@ -49,6 +51,29 @@ def test_it_says_which_edits_were_mine_and_nothing_of_who_made_the_others(told):
     assert [p.mine for p in briefs[4].history] == [False, False, True, False, False]
     text = json.dumps(asdict(briefs[4])).replace("secret-of-bob", "")
     assert "bob" not in text and "zeb" not in text
+
+
+def test_it_knows_the_device_that_ran_the_current_code(told):
+    lab, briefs = told
+    assert all(b.current.machine == lab.rows("measurements")[0]["conditions"]["device"] for b in briefs.values())
+
+
+@pytest.mark.parametrize(("round_", "rounds"), [(5, 8), (8, 8), (9, None)])
+def test_it_tells_the_rounds_of_the_session_until_they_are_passed(round_, rounds):
+    assert _rounds({"stop": {"rounds": 8}}, round_) == rounds and _rounds({}, round_) is None
+
+
+def test_it_takes_the_facts_from_the_run_that_was_kept():
+    raw = {"params": 7, "peak_memory_mb": 2.5, "reported": {"steps": 30}}
+    rows = [
+        {"number": n, "status": "crash" if n == 1 else "ok", "machine": "m", "raw": {**raw, "params": n}}
+        for n in (1, 2, 3)
+    ]
+    assert _ran(rows, 3) == Measured("m", 3, 30, 2.5) and _ran(rows, 0) == Measured("m", 2, 30, 2.5)
+    assert _ran(rows[:1], 0) is None
+    assert _ran([{**rows[1], "raw": json.dumps({"params": "many", "reported": [1]})}], 2) == Measured(
+        "m", None, None, None
+    )
 
 
 def test_it_holds_no_seed(told):
