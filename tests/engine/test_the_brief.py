@@ -53,9 +53,11 @@ def test_it_says_which_edits_were_mine_and_nothing_of_who_made_the_others(told):
     assert "bob" not in text and "zeb" not in text
 
 
-def test_it_knows_the_device_that_ran_the_current_code(told):
-    lab, briefs = told
-    assert all(b.current.machine == lab.rows("measurements")[0]["conditions"]["device"] for b in briefs.values())
+def test_it_names_the_device_that_ran_the_current_code(night):
+    executor = FakeExecutor(conditions={"device": "a fine GPU", "budget": 1.0})
+    lab = night(ann={"propose": change(GAIN=5)}, bob={}, executor=executor)
+    lab.run()
+    assert lab.members[0].turns("propose")[0][0].current.machine == "a fine GPU"
 
 
 @pytest.mark.parametrize(("round_", "rounds"), [(5, 8), (8, 8), (9, None)])
@@ -65,15 +67,16 @@ def test_it_tells_the_rounds_of_the_session_until_they_are_passed(round_, rounds
 
 def test_it_takes_the_facts_from_the_run_that_was_kept():
     raw = {"params": 7, "peak_memory_mb": 2.5, "reported": {"steps": 30}}
+    one = {"number": 1, "status": "crash", "machine": "m", "raw": raw}
     rows = [
-        {"number": n, "status": "crash" if n == 1 else "ok", "machine": "m", "raw": {**raw, "params": n}}
-        for n in (1, 2, 3)
+        one,
+        {**one, "number": 2, "status": "ok"},
+        {**one, "number": 3, "status": "ok", "raw": {**raw, "params": 9}},
     ]
-    assert _ran(rows, 3) == Measured("m", 3, 30, 2.5) and _ran(rows, 0) == Measured("m", 2, 30, 2.5)
+    assert _ran(rows, 3) == Measured("m", 9, 30, 2.5) and _ran(rows, 0) == Measured("m", 7, 30, 2.5)
     assert _ran(rows[:1], 0) is None
-    assert _ran([{**rows[1], "raw": json.dumps({"params": "many", "reported": [1]})}], 2) == Measured(
-        "m", None, None, None
-    )
+    odd = {**rows[1], "raw": json.dumps({"params": "many", "reported": [1]})}
+    assert _ran([odd], 2) == Measured("m", None, None, None)
 
 
 def test_it_holds_no_seed(told):
