@@ -119,6 +119,9 @@ class MemberConfig(Section):
     max_tokens: Annotated[
         Annotated[int, Field(ge=256, le=1_000_000)] | None, Allowed("a number of tokens, 256 to 1000000")
     ] = None
+    window: Annotated[
+        Annotated[int, Field(ge=4096, le=100_000_000)] | None, Allowed("a number of tokens, 4096 to 100000000")
+    ] = None
     temperature: Annotated[
         Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None, Allowed("a number from 0 to 2")
     ] = None

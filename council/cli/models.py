@@ -45,7 +45,7 @@ def _check(member: LLMMember, online: bool) -> Check:
 def _facts(member: LLMMember) -> str:
     price, facts = member.price(), member.facts
     dollars = f"${price.input * 1e6:.2f} in, ${price.output * 1e6:.2f} out per million tokens"
-    known = f"window {facts.window:,} tokens" + ("" if facts.listed else " (assumed)")
+    known = f"window {facts.window:,} tokens" + ("" if facts.listed else " (assumed; `window: …` says otherwise)")
     return f"{member.model_name}, {known}, {dollars}"
 
 

@@ -66,6 +66,7 @@ class LLMMember(Member):
         api_key_env: str | None = None,
         price: Mapping[str, float] | None = None,
         max_tokens: int | None = None,
+        window: int | None = None,
         temperature: float | None = None,
         timeout: float | None = None,
         options: Mapping[str, Any] | None = None,
@@ -76,10 +77,10 @@ class LLMMember(Member):
         self.base_url = base_url
         self.needs_network = not on_this_machine(base_url)
         self.api_key_env = api_key_env
-        self.facts: Facts = facts_of(model, price)
+        self.facts: Facts = facts_of(model, price, window)
         self.effort = reasoning if reasoning is not None or not self.facts.thinks else "medium"
         default = MAX_TOKENS if self.effort in (None, "none", "minimal", "low") else MAX_TOKENS_REASONING
-        self.max_tokens = max_tokens or min(default, self.facts.output)
+        self.max_tokens = max_tokens or min(default, self.facts.output, self.facts.window // 2)
         self.temperature = temperature
         self.timeout = timeout or TIMEOUT
         self.options = dict(options or {})

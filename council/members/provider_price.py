@@ -69,17 +69,17 @@ class Facts:
     output: int = DEFAULT_OUTPUT
     thinks: bool = False
     adaptive: bool = False
-    listed: bool = False
+    listed: bool = False  # somebody says how large the window is
 
 
-def facts_of(model: str, given: Mapping[str, float] | None = None) -> Facts:
-    """Price, window and longest reply of a model; a price given in council.yaml wins over the list."""
+def facts_of(model: str, given: Mapping[str, float] | None = None, window: int | None = None) -> Facts:
+    """Price, window and longest reply of a model; a price or window given in council.yaml wins over the list."""
     found = _entry(model)
     price = _given(given, _to_write(model, found)) if given is not None else _listed(model, found)
     if not found:
-        return Facts(price)
+        return Facts(price, window or DEFAULT_WINDOW, listed=window is not None)
     output = int(found.get("max_output_tokens") or found.get("max_tokens") or DEFAULT_OUTPUT)
-    window = int(found.get("max_input_tokens") or DEFAULT_WINDOW)
+    window = window or int(found.get("max_input_tokens") or DEFAULT_WINDOW)
     thinks, adaptive = bool(found.get("supports_reasoning")), bool(found.get("supports_adaptive_thinking"))
     return Facts(price, window, output, thinks, adaptive, listed=True)
 
