@@ -47,14 +47,15 @@ def version() -> tuple[int, ...]:
 def arguments(layout: Layout, device: str, writable: bool, empty: Path, filter_fd: int) -> list[str]:
     """Everything between `bwrap` and the command. `empty` is an empty folder, `filter_fd` holds the seccomp filter.
 
-    Without `writable` the box has no path that it could write to.
+    Without `writable` the box has no path that it could write to, and no /proc, whose counters all boxes share.
     """
     words = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     words += ["--die-with-parent", "--hostname", "box", "--seccomp", str(filter_fd)]
     words += _identity()
     for name, target in layout.links:
         words += ["--symlink", target, name]
-    words += ["--proc", "/proc", "--dev", "/dev", *_tmpfs("/dev/shm", SHARED_MEMORY_BYTES, writable)]
+    words += ["--proc", "/proc"] if writable else ["--dir", "/proc", "--ro-bind", "/proc/cpuinfo", "/proc/cpuinfo"]
+    words += ["--dev", "/dev", *_tmpfs("/dev/shm", SHARED_MEMORY_BYTES, writable)]
     words += _devices() if device == "cuda" else []
     words += _files(layout, empty)
     words += _run_folder(layout, device, writable)

@@ -28,7 +28,7 @@ def main() -> None:
         from lab.sandbox_landlock import enter
 
         enter(libc, wanted)
-        sys.meta_path.insert(0, Unreadable())
+        sys.meta_path = [Readable if finder is PathFinder else finder for finder in sys.meta_path]
     else:
         become(wanted["uid"])
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -40,17 +40,19 @@ def main() -> None:
     go_on()
 
 
-class Unreadable:
-    """Makes a package that may not be read one that is not installed: torch tries several and does without."""
+class Readable(PathFinder):
+    """A package that may not be read counts as one that is not installed: torch tries several and does without."""
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        """Find nothing. Raises ModuleNotFoundError for a file that exists and cannot be opened."""
-        found = PathFinder.find_spec(name) if path is None else None
-        if found is not None and found.has_location and found.origin:
+    @classmethod
+    def find_spec(cls, name: str, path: Any = None, target: Any = None) -> Any:
+        """The module; one whose file exists and cannot be opened is looked for in the other folders."""
+        found = super().find_spec(name, path, target)
+        if path is None and found is not None and found.has_location and found.origin:
             try:
                 open(found.origin, "rb").close()
             except PermissionError:
-                raise ModuleNotFoundError(f"No module named {name!r}", name=name) from None
+                return super().find_spec(name, [at for at in sys.path if not found.origin.startswith(at)], target)
+        return found
 
 
 def limits(wanted: dict[str, Any]) -> None:

@@ -34,8 +34,9 @@ CAPABILITY_VERSION = 0x20080522
 SET_SECCOMP, FILTER = 22, 2
 SET_NO_NEW_PRIVS = 38
 DEVICES = ("/dev/zero", "/dev/random", "/dev/urandom", "/dev/full")
-PROC = ("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm/overcommit_memory")
-SYS = ("/sys/devices/system/cpu", "/sys/fs/cgroup")
+PROCESSOR = "/proc/cpuinfo"
+COUNTERS: tuple[str, ...] = ("/proc/self", "/proc/meminfo", "/proc/stat", "/proc/sys/vm/overcommit_memory")
+COUNTERS += ("/sys/devices/system/cpu", "/sys/fs/cgroup")  # which all boxes share
 
 
 def abi() -> int:
@@ -49,8 +50,12 @@ def abi() -> int:
 
 
 def rules(device: str, folder: Path | None) -> bytes:
-    """What to grant, one line of mode and path each; `folder` is the only one that can be written to."""
-    return "\n".join([*_standing(device), *([f"a {folder}"] if folder else [])]).encode()
+    """What to grant, one line of mode and path each; `folder` is the only one that can be written to.
+
+    A box without one is a score box, which sees no counters that another could move.
+    """
+    more = [f"a {folder}", *(f"r {path}" for path in COUNTERS)] if folder else []
+    return "\n".join([*_standing(device), *more]).encode()
 
 
 @cache
@@ -61,7 +66,7 @@ def _standing(device: str) -> tuple[str, ...]:
     found = layout(device)
     lines = {f"r {path}" for path in grants(found)}
     lines |= {f"d {path}" for path in found.readable if path.is_dir()}  # what is covered can be listed, not read
-    lines |= {f"r {path}" for path in (*DEVICES, *PROC, *SYS)} | {"w /dev/null"}
+    lines |= {f"r {path}" for path in (*DEVICES, PROCESSOR)} | {"w /dev/null"}
     if device == "cuda":
         lines |= {f"w {path}" for path in Path("/dev").glob("nvidia*")} | {"r /sys", "r /proc/driver/nvidia"}
     return tuple(sorted(lines))

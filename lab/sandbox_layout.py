@@ -112,7 +112,7 @@ def _stdlib() -> Path:
 
 
 def _interpreter() -> list[Path]:
-    """The executable as it was called and as it is, the standard library, the shared library."""
+    """The executable as it was called and as it is, the standard library, the shared library, the headers."""
     executable, base = Path(sys.executable), Path(sys.base_prefix)
     real = Path(os.path.realpath(executable))
     named = Path(sysconfig.get_path("stdlib"))
@@ -120,7 +120,8 @@ def _interpreter() -> list[Path]:
     folder = sysconfig.get_config_var("LIBDIR") or str(base / "lib")
     paths = [executable, real, named, _stdlib(), Path(sys.prefix, "pyvenv.cfg"), Path(folder, library)]
     paths += [Path(getattr(sys, "_base_executable", sys.executable))]
-    return [path for path in paths if path.is_file() or path in (named, _stdlib())]
+    headers = Path(sysconfig.get_path("include"))  # torch.compile builds modules
+    return [path for path in [*paths, headers] if path.is_file() or path in (named, _stdlib(), headers)]
 
 
 def _packages() -> Iterator[Path]:

@@ -1,6 +1,6 @@
 """Answers rows through a descriptor that can only be written.
 
-must: rejected logits have fewer or more bytes than their shape says
+must: crash the score box failed
 """
 
 
