@@ -1,6 +1,7 @@
 """Answers rows through a descriptor that can only be written.
 
-must: crash the score box failed
+must: rejected logits have fewer or more bytes than their shape says
+tiers: landlock
 """
 
 
