@@ -35,7 +35,7 @@ test-all: .venv/.ready  ## every test
 kills: .venv/.ready  ## the tests that kill a run and resume it
 	$(PY) -m pytest -m "kill and not slow" $(ARGS)
 
-redteam: .venv/.ready  ## hostile train.py files against the sandbox; ARGS=--every tries all of them in every tier
+redteam: .venv/.ready  ## hostile train.py files, each in every tier of the sandbox that this machine offers
 	$(PY) -m pytest -m redteam tests/redteam $(ARGS)
 
 lint: .venv/.ready  ## ruff and mypy

@@ -1,4 +1,4 @@
-"""The options and the table of the red team."""
+"""The facts and the table of the red team."""
 
 from __future__ import annotations
 
@@ -13,11 +13,6 @@ import pytest
 
 KEY = f"sk-redteam-{secrets.token_hex(8)}"
 TABLE = pytest.StashKey[list[tuple[str, ...]]]()
-FEW = 12  # attacks in the weaker tiers, unless all are asked for
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--every", action="store_true", help="every attack in every tier, not a sample in the weaker ones")
 
 
 def pytest_configure(config: pytest.Config) -> None:

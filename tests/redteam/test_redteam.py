@@ -7,6 +7,7 @@ ends as a value and the machine goes on.
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ from typing import Any
 import pytest
 
 from lab.measurement import Measurement
+from lab.process import processes
 from lab.referee import Request, measure
 from lab.sandbox import TIERS
 from lab.sandbox_selftest import examine
-from tests.redteam.conftest import FEW
 from tests.redteam.reading import ATTACKS, BASE, Attack
 
 pytestmark = pytest.mark.redteam
@@ -40,14 +41,10 @@ def honest(tier: str) -> float:
     return found.val_bpb
 
 
-def chosen() -> list[Any]:
-    """All attacks in the strongest tier, every few in the others."""
-    step = max(1, len(ATTACKS) // FEW)
-    return [
-        pytest.param(attack, tier, index % step == rank or rank == 0, id=f"{tier}-{attack.name}")
-        for rank, tier in enumerate(SHUT)
-        for index, attack in enumerate(ATTACKS)
-    ]
+def left_over() -> set[int]:
+    """Children of this process; whatever outlives a box becomes one."""
+    me = os.getpid()
+    return {process.pid for process in processes().values() if process.parent == me}
 
 
 def run(attack: Attack, tier: str, known: dict[str, Any]) -> Measurement:
@@ -79,28 +76,26 @@ def verdict(attack: Attack, found: Measurement, tier: str) -> str:
     return "" if status == wanted and says in reason else f"{status}: {reason}"
 
 
-@pytest.mark.parametrize(("attack", "tier", "sampled"), chosen())
+@pytest.mark.parametrize("tier", SHUT)
+@pytest.mark.parametrize("attack", [pytest.param(attack, id=attack.name) for attack in ATTACKS])
 def test_an_attack_gets_nothing(
     attack: Attack,
     tier: str,
-    sampled: bool,
     known: dict[str, Any],
     table: list[tuple[str, ...]],
-    request: pytest.FixtureRequest,
 ) -> None:
     if not usable(tier):
         pytest.skip(f"{tier} does not pass its self-test here")
     if attack.tiers and tier not in attack.tiers:
         pytest.skip(f"{tier} does not promise this, see docs/sandbox.md")
-    if not (sampled or request.config.getoption("--every")):
-        pytest.skip("not in the sample of this tier; --every runs it")
+    before = left_over()
     found = run(attack, tier, known)
     wrong = verdict(attack, found, tier)
     happened = found.status if found.val_bpb is None else f"{found.status} {found.val_bpb:.4f}"
     table.append((tier, attack.name, attack.must, "" if not wrong else "WRONG", f"{happened}  {found.reason or ''}"))
     assert not wrong
     assert all(character == "\n" or character.isprintable() for character in found.log_tail)
-    assert Path(known["CANARY"]).exists()
+    assert Path(known["CANARY"]).exists() and left_over() <= before
 
 
 def test_there_are_at_least_forty_mechanisms() -> None:

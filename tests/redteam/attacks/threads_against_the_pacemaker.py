@@ -1,0 +1,17 @@
+"""Lets threads work while the main thread sleeps, against the pacemaker.
+
+must: timeout
+size: full
+"""
+
+
+def before(model, bench):
+    import threading
+
+    def work():
+        while True:
+            learn(model, torch.zeros(8, 129, dtype=torch.long))
+
+    for _ in range(2):
+        threading.Thread(target=work, daemon=True).start()
+    time.sleep(60)
