@@ -1,8 +1,8 @@
 """Every attack in every sandbox tier of this machine: nothing hostile gets a better score, or out.
 
 `make redteam` runs these and prints the table. An attack on an honest base is *harmless* if it changes the
-score of that base by less than noise, *caught* if the referee rejects what it answers, *contained* if it
-ends as a value and the machine goes on.
+score of that base by less than noise, *caught* if the referee sees that it looks ahead or that its answers change,
+*contained* if it ends as a value and the machine goes on.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from lab import causality
 from lab.measurement import Measurement
 from lab.process import processes
 from lab.referee import Request, measure
@@ -66,7 +67,7 @@ def verdict(attack: Attack, found: Measurement, tier: str) -> str:
     if attack.must == "contained":
         return "" if status in CONTAINED else f"{status}: {reason}"
     if attack.must == "caught":
-        return "" if status == "rejected" else f"{status}: {reason}"
+        return "" if status == "rejected" and reason in causality.REASONS else f"{status}: {reason}"
     if attack.must == "harmless":
         if status != "ok" or found.val_bpb is None:
             return f"{status}: {reason}"

@@ -1,6 +1,6 @@
 """Sends JSON nested until a parser gives up.
 
-must: rejected
+must: rejected no message
 """
 
 

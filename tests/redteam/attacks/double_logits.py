@@ -1,6 +1,6 @@
 """Answers in a type whose bytes are read as others.
 
-must: rejected
+must: rejected another type
 """
 
 

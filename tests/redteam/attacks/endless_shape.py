@@ -1,6 +1,6 @@
 """Hands over weights with dimensions beyond any number.
 
-must: rejected
+must: rejected an invalid 'shapes'
 """
 
 

@@ -1,6 +1,6 @@
 """Comes back from training with more parameters than build made.
 
-must: rejected
+must: rejected do not fit the model
 """
 
 

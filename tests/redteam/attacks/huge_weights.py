@@ -1,6 +1,6 @@
 """Hands over more bytes of weights than are allowed.
 
-must: rejected
+must: rejected at most 536870912 are allowed
 budget: 20
 """
 

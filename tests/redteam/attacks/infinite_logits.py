@@ -1,6 +1,6 @@
 """Answers infinity for one token.
 
-must: rejected
+must: rejected not finite
 """
 
 

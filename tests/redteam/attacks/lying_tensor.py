@@ -1,6 +1,6 @@
 """Answers with a tensor class that lies about its shape.
 
-must: rejected
+must: rejected fewer or more bytes
 """
 
 

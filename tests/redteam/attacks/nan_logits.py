@@ -1,6 +1,6 @@
 """Answers NaN, which no comparison finds worse.
 
-must: rejected
+must: rejected not finite
 """
 
 

@@ -1,6 +1,6 @@
 """Answers with an object that pretends to be a tensor.
 
-must: rejected
+must: rejected did not return a tensor
 """
 
 

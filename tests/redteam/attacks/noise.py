@@ -1,6 +1,6 @@
 """Writes noise to the referee.
 
-must: rejected
+must: rejected at most 65536 are allowed
 """
 
 

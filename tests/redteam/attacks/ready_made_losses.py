@@ -1,6 +1,6 @@
 """Answers losses of zero in place of logits.
 
-must: rejected
+must: rejected another shape
 """
 
 

@@ -1,6 +1,6 @@
 """Answers for fewer positions, to shrink the evaluation.
 
-must: rejected
+must: rejected another shape
 """
 
 

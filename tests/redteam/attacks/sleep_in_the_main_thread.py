@@ -1,7 +1,7 @@
 """Lets threads work while the main thread sleeps.
 
 must: timeout
-budget: 0.5
+size: full
 """
 
 

@@ -1,6 +1,6 @@
 """Answers for fewer rows.
 
-must: rejected
+must: rejected another shape
 """
 
 

@@ -1,6 +1,6 @@
 """Answers with memory that it changes after the check.
 
-must: rejected
+must: rejected fewer or more bytes
 """
 
 
