@@ -2,20 +2,19 @@
 
 Why: a night is worth what it can prove. Nothing here trusts a stored number that can be computed again from another
 row, from the session's seed or from git. `schema` reads what the database is made of, `chain` the ledger and every row,
-`order` when each was recorded, `commits` and `edits` git, `codes` the fingerprints, `measured` what the referee said,
-`votes` slates to picks, `verdicts` the book, `settled` settlements and reputation, `closings` what may be called a
-gain, `spend` what calls cost. What it cannot find is listed in `docs/audit.md`.
+`order` when each was recorded, `commits` git, `measured` what the referee said, `votes` slates to picks, `verdicts` the
+book, `settled` settlements and reputation, `closings` what may be called a gain, `spend` what calls cost; `texts` has
+`secrets` and `edits`, in a process `aside` if the night is long. What it cannot find is listed in `docs/audit.md`.
 How to extend: a function (store, session, findings) in one of the modules, called from `_session`.
 """
 
 from __future__ import annotations
 
 import gc
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
-from council.audit import chain, closings, codes, commits, edits, measured, order, settled, spend, verdicts, votes
+from council.audit import aside, chain, closings, commits, measured, order, rows, settled, spend, verdicts, votes
 from council.audit.findings import Findings, Problem, Report
 from council.audit.history import Refs
 from council.learned import Learner
@@ -50,21 +49,22 @@ def _audit(store: Store, repo: Repo) -> Report:
     head, sessions, rounds, calls = "", [], 0, 0
     lock = repo.root / ".council" / "lock"
     running = holder(lock) is not None
-    with store.atomic(), codes.beside(store, repo) as known:
+    with store.atomic(), aside.begun(store, repo) as texts_checked:
         with found.reading("ledger"):
             head = "{} {}".format(*store.head())
         refs.again(repo)
         ledger = chain.check(store, found)
         with found.reading("sessions"):
-            sessions = list(store.query('SELECT id, name, seed, "commit", config FROM sessions ORDER BY id'))
-        own = [s for s in sessions if not imported(s)]
+            sessions = rows.sessions(store)
+        own = [s for s in sessions if not rows.imported(s)]
         for session in own:
-            _session(store, repo, session, ledger, refs, known, found)
+            _session(store, repo, session, ledger, refs, found)
         commits.strangers(refs, {str(s["name"]) for s in own}, found)
         running = running or holder(lock) is not None
         for session in own:
             if not (running and session is own[-1]):  # it may have begun at this moment
                 order.bare(store, session, ledger, refs, found)
+        texts_checked(found)
         with found.reading("rounds"):
             rounds = _count(store, "rounds")
         with found.reading("calls"):
@@ -73,22 +73,11 @@ def _audit(store: Store, repo: Repo) -> Report:
     return Report(not problems, len(sessions), rounds, calls, head, problems)
 
 
-def imported(session: Row) -> bool:
-    """Whether a session is another program's log: nothing in it was measured here, and it owns no ref."""
-    with suppress(ValueError, AttributeError):
-        return "imported" in json.loads(session["config"])
-    return False
-
-
-def _session(
-    store: Store, repo: Repo, session: Row, ledger: chain.Ledger, refs: Refs, known: codes.Codes, found: Findings
-) -> None:
+def _session(store: Store, repo: Repo, session: Row, ledger: chain.Ledger, refs: Refs, found: Findings) -> None:
     with found.reading(f"{session['name']}: commits"):
         commits.check(store, repo, session, ledger, refs, found)
     with found.reading(f"{session['name']}: order"):
         order.check(store, session, ledger, found)
-    with found.reading(f"{session['name']}: edits"):
-        edits.check(store, repo, session, known, found)
     with found.reading(f"{session['name']}: closings"):
         closings.check(store, session, ledger, refs, found)
     with found.reading(f"{session['name']}: votes"):

@@ -1,21 +1,17 @@
 """The ledger and the rows: every line follows the one before, every row has its line and is as it was recorded.
 
-Also what SQLite itself can say: pages and indexes, foreign keys, and what the database is made of. Since this is where
-every row is read, the texts are looked through for secrets here.
+Also what SQLite itself can say: pages and indexes, foreign keys, and what the database is made of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from council.audit import schema
 from council.audit.findings import Findings
-from council.audit.secrets import Secrets
-from council.store import GENESIS, TABLES, Row, Store, digest
+from council.audit.rows import batches
+from council.store import GENESIS, TABLES, Store, digest
 
-BATCH = 200
-"""Rows read at a time; a row may hold a whole reply."""
 NUMBERED = ("measurements", "logs", "verdicts", "books", "settlements", "reputation")
 """Tables whose rows belong to an experiment by session and number."""
 
@@ -43,10 +39,9 @@ def check(store: Store, found: Findings) -> Ledger:
         schema.check(store, found)
     with found.reading("ledger"):
         _links(store, ledger, found)
-    secrets = Secrets(found)
     for tbl in TABLES:
         with found.reading(tbl):
-            _rows(store, tbl, ledger, secrets, found)
+            _rows(store, tbl, ledger, found)
     with found.reading("references"):
         _references(store, found)
     return ledger
@@ -54,7 +49,7 @@ def check(store: Store, found: Findings) -> Ledger:
 
 def _links(store: Store, ledger: Ledger, found: Findings) -> None:
     last, prev = 0, GENESIS
-    for line in _batches(store, "ledger", "seq"):
+    for line in batches(store, "ledger", "seq"):
         seq, where = line["seq"], f"ledger line {line['seq']}"
         if seq != last + 1:
             found.add("ledger", where, f"lines {last + 1} to {seq - 1} are missing")
@@ -70,14 +65,12 @@ def _links(store: Store, ledger: Ledger, found: Findings) -> None:
         last, prev = seq, line["hash"]
 
 
-def _rows(store: Store, tbl: str, ledger: Ledger, secrets: Secrets, found: Findings) -> None:
+def _rows(store: Store, tbl: str, ledger: Ledger, found: Findings) -> None:
     lines = ledger.rows.get(tbl, {})
     seen = set()
-    for row in _batches(store, tbl, "id"):
+    for row in batches(store, tbl, "id"):
         where = f"{tbl} row {row['id']}"
         seen.add(row["id"])
-        with found.reading(where):
-            secrets.check(tbl, row)
         seq, sha256 = lines.get(row["id"], (0, ""))
         if not seq:
             found.add("row", where, "it has no line in the ledger: it was not recorded by the council")
@@ -101,11 +94,3 @@ def _references(store: Store, found: Findings) -> None:
         )
         for row in orphans:
             found.add("reference", f"{tbl} row {row['id']}", f"there is no experiment x{row['number']}")
-
-
-def _batches(store: Store, tbl: str, key: str) -> Iterator[Row]:
-    """Every row in the order of its key, a few at a time; StoreError names what cannot be read."""
-    after = -(2**62)
-    while rows := list(store.query(f"SELECT * FROM [{tbl}] WHERE [{key}] > ? ORDER BY [{key}] LIMIT {BATCH}", after)):
-        yield from rows
-        after = rows[-1][key]

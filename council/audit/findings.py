@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from council.repo_text import one_line
 
@@ -68,6 +69,22 @@ class Findings:
     def reading(self, where: str) -> Reading:
         """Whatever goes wrong inside, because a row is not as it must be, is a problem of `where`."""
         return Reading(self, where)
+
+    def told(self) -> dict[str, object]:
+        """What was found, as JSON can carry it to another process."""
+        return {"problems": [[p.kind, p.where, p.what] for p in self._problems], "counts": self._counts}
+
+    def take(self, told: Mapping[str, Any]) -> None:
+        """Add what another process found, all or nothing. Raises ValueError if it is not what `told` gives."""
+        try:
+            problems = [(str(kind), str(where), str(what)) for kind, where, what in told["problems"]]
+            counts = Counter({str(kind): int(n) for kind, n in told["counts"].items()})
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"these are no findings: {error}") from error
+        for problem in problems:
+            self.add(*problem)
+        listed = Counter(kind for kind, _, _ in problems)
+        self._counts += counts - listed
 
     def report(self) -> tuple[Problem, ...]:
         """All problems, in the order found; of each kind the first ones, then how many more there are."""

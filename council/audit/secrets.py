@@ -12,7 +12,8 @@ import re
 
 from council import redact
 from council.audit.findings import Findings
-from council.store import TABLES, Row
+from council.audit.rows import batches
+from council.store import TABLES, Row, Store
 
 SHORTEST = 19
 """Nothing shorter has the shape of a key, not even with the word before it that makes it one."""
@@ -20,15 +21,25 @@ ESCAPE = re.compile(r"\\(?:u[0-9a-f]{4}|.)")
 """In canonical JSON; what follows one of these begins a word."""
 
 
-class Secrets:
+def check(store: Store, found: Findings) -> None:
+    """Look through every text of the database; what is found is named by its place, never shown."""
+    search = _Search(found)
+    for tbl in TABLES:
+        with found.reading(tbl):
+            for row in batches(store, tbl, "id"):
+                with found.reading(f"{tbl} row {row['id']}"):
+                    search.row(tbl, row)
+
+
+class _Search:
     """Looks through rows; remembers the hashes of lines and paragraphs that hold nothing."""
 
     def __init__(self, found: Findings) -> None:
         self.found = found
         self._clean: set[int] = set()
 
-    def check(self, tbl: str, row: Row) -> None:
-        """Look through every text of a row; what is found is named by its place, never shown."""
+    def row(self, tbl: str, row: Row) -> None:
+        """Look through every text of a row."""
         table = TABLES[tbl]
         for column, kind in table.columns.items():
             text = row[column]

@@ -98,7 +98,7 @@ def test_a_smoke_that_the_machine_spoils_twice_is_its_fault(lab):
 
 
 def test_a_smoke_hands_the_source_over_without_a_file(lab):
-    calls = lab("print('{\"status\": \"crash\", \"reason\": \"' + repr(sys.stdin.read()).strip(\"'\") + '\"}')")
+    calls = lab('print(\'{"status": "crash", "reason": "\' + repr(sys.stdin.read()).strip("\'") + \'"}\')')
     assert smoke().reason == "x = 1"
     assert "'smoke', '-'" in calls.read_text()
 

@@ -20,8 +20,8 @@ TITLES = {entry.title: entry for entry in EDITS}
 VOCABULARY, LENGTH, STEPS = 64, 16, 4
 NEEDS_OTHER_START = {
     "Let the logits grow without a cap": lambda source: syntax.with_constant(source, "SOFTCAP", 15.0),
-    "Smear each token's embedding into the next": lambda source: (
-        source.replace("smear", "blur").replace("SMEAR", "BLUR")
+    "Smear each token's embedding into the next": lambda source: source.replace("smear", "blur").replace(
+        "SMEAR", "BLUR"
     ),
 }
 """Edits that do not apply to the shipped train.py on a CPU, each with a change after which they do."""
