@@ -8,11 +8,12 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from council.errors import StoreUnusable
+from council.errors import StoreError, StoreUnusable
 from council.store import Store
 from tests.test_store import call, chain, session
 
@@ -206,3 +207,10 @@ def test_a_killed_writer_leaves_whole_transactions(tmp_path):
     assert len(calls) % 2 == 1 and max(c["turn"] for c in calls) >= 2 * int(told) + 1
     assert chain(store) == []
     store.close()
+
+
+def test_a_read_that_fails_is_not_told_as_a_full_disk(tmp_path):
+    with closing(Store(made(tmp_path / "council.db"), read_only=True)) as store, pytest.raises(StoreError) as caught:
+        list(store.query("SELECT * FROM absent"))
+    assert "could not be read: no such table: absent" in caught.value.message
+    assert "disk" not in f"{caught.value.hint} {caught.value.kept}"

@@ -44,7 +44,7 @@ class Store:
         self.secrets: tuple[str, ...] = ()  # values of keys, which no recorded text may hold
         if read_only and not path.exists():
             raise StoreUnusable(f"there is no database at {path}", hint="Run `council run --offline` first.")
-        with _explained(path):
+        with _explained(path, read_only):
             self._db = Database(_connect(path, read_only), execute_plugins=False, recursive_triggers=False)
             self._prepare()
 
@@ -85,7 +85,7 @@ class Store:
     @contextmanager
     def atomic(self) -> Iterator[None]:
         """One transaction: all rows inserted inside are recorded together or not at all."""
-        with _explained(self.path), self._db.atomic():
+        with _explained(self.path, self.read_only), self._db.atomic():
             yield
 
     def insert(self, tbl: str, row: Mapping[str, object]) -> int:
@@ -160,7 +160,7 @@ class Store:
 
     def query(self, sql: str, *values: object) -> Iterator[Row]:
         """Rows of a read-only query as dictionaries."""
-        with _explained(self.path):
+        with _explained(self.path, self.read_only):
             cursor = self._db.execute(sql, list(values))
             names = [d[0] for d in cursor.description or ()]
             found = cursor.fetchall()
@@ -195,14 +195,18 @@ def _cell(value: object, as_json: bool) -> object:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explained(path: Path, read_only: bool) -> Iterator[None]:
     """SQLite's errors in the words of a user."""
     try:
         yield
     except sqlite3.OperationalError as error:
         text = str(error)
         if "readonly" in text or "unable to open" in text:
-            raise StoreUnusable(f"{path} cannot be written: {text}", hint="Check its owner and permissions.") from error
+            told = f"{path} cannot be {'read' if read_only else 'written'}: {text}"
+            raise StoreUnusable(told, hint="Check its owner and permissions.") from error
+        if read_only:
+            hint = "Try again; if it stays, run `council audit`, and restore a backup of the file."
+            raise StoreError(f"{path} could not be read: {text}", kept="Nothing was changed.", hint=hint) from error
         raise StoreError(
             f"{path} could not be written: {text}",
             kept="Every finished step is kept.",

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from council.views import sessions
+from council.views.once import Once, anew, heads
 
 if TYPE_CHECKING:
     from council.store import Store
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 SPENT = "coalesce(r.cost_usd, c.reserved_usd)"
 """Dollars that a call counts for, in SQL over `calls c LEFT JOIN replies r`."""
-UNANSWERED = "CASE WHEN r.id IS NULL THEN c.reserved_usd ELSE 0.0 END"
-"""Those of them that are only set aside."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,8 @@ class Costs:
 _CALLS = (
     "SELECT c.member, count(*) AS calls, sum(r.id IS NULL) AS lost, sum(coalesce(r.tokens_in, 0)) AS tokens_in, "
     "sum(coalesce(r.tokens_cached, 0)) AS tokens_cached, sum(coalesce(r.tokens_out, 0)) AS tokens_out, "
-    f"sum({SPENT}) AS cost_usd, sum({UNANSWERED}) AS unanswered_usd, sum(coalesce(r.seconds, 0.0)) AS seconds "
+    f"sum({SPENT}) AS cost_usd, sum(CASE WHEN r.id IS NULL THEN c.reserved_usd ELSE 0.0 END) AS unanswered_usd, "
+    "sum(coalesce(r.seconds, 0.0)) AS seconds "
     "FROM calls c LEFT JOIN replies r ON r.call = c.id WHERE c.session = ? GROUP BY c.member ORDER BY cost_usd DESC, 1"
 )
 _DEVICE = (
@@ -98,12 +98,18 @@ _MOMENTS = (
 )
 
 
-def read(store: Store, name: str | None = None) -> Costs:
+def spent(store: Store, session: int, once: Once = anew) -> tuple[Spent, ...]:
+    """What each member's calls cost in a session, the dearest member first; the one sum that every face shows."""
+    key = ("spent", session, *heads(store, ("calls", "replies")))
+    return once(key, lambda: tuple(Spent(**row) for row in store.query(_CALLS, session)))
+
+
+def read(store: Store, name: str | None = None, once: Once = anew) -> Costs:
     """The costs of the named session, or of the last one."""
     session = sessions.find(store, name)
     device = next(store.query(_DEVICE, session["id"]))
     return Costs(
-        members=tuple(Spent(**row) for row in store.query(_CALLS, session["id"])),
+        members=spent(store, session["id"], once),
         wall=_alive(session["at"], [(row["at"], bool(row["ends"])) for row in store.query(_MOMENTS, session["id"])]),
         device=device["total"],
         training=device["train"],

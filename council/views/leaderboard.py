@@ -12,8 +12,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from council.views import sessions
-from council.views.costs import SPENT, UNANSWERED
+from council.views import costs, sessions
 from council.views.once import Once, anew, heads
 from council.views.sessions import Row
 
@@ -146,7 +145,7 @@ def read(store: Store, name: str | None = None, once: Once = anew) -> Leaderboar
         [] if name else [row["name"] for row in store.query("SELECT id, name FROM sessions") if row["id"] not in ids]
     )
     learnt = once(("learnt", *ids, *heads(store, _READS)), lambda: _learn(store, ids))
-    standings = _standings(store, ids, learnt.members)
+    standings = _standings(store, ids, learnt.members, once)
     return Leaderboard(
         sigma=sessions.known(book["sigma"]) if book else None,
         rounds=sum(sessions.rounds_done(store, session) for session in ids),
@@ -197,7 +196,7 @@ def _help(judged: Judges) -> Help:
     return Help(sure.value, sure.low, sure.high, judged.shown, doubt.value, doubt.low, doubt.high)
 
 
-def _standings(store: Store, ids: list[int], learnt: dict[str, Row]) -> dict[str, Standing]:
+def _standings(store: Store, ids: list[int], learnt: dict[str, Row], once: Once) -> dict[str, Standing]:
     """The members by `key_of` their identity, those first of whom more was kept."""
     from council import refit
 
@@ -217,6 +216,11 @@ def _standings(store: Store, ids: list[int], learnt: dict[str, Row]) -> dict[str
             counted = of.get((row.pop("session"), row.pop("member")), {})
             for column, value in row.items():
                 counted[column] = counted.get(column, 0) + (value or 0)
+    for session in ids:
+        for spent in costs.spent(store, session, once):
+            counted = of.get((session, spent.member), {})
+            for column in _SPENT:
+                counted[column] = counted.get(column, 0) + getattr(spent, column)
     ranked = sorted(found.items(), key=lambda one: (-one[1]["kept"], -one[1]["run"], one[1]["name"]))
     return {refit.key_of(identity): _standing(row) for identity, row in ranked}
 
@@ -239,9 +243,10 @@ _UNKNOWN: Row = dict.fromkeys(
 )
 _READS = ("members", "tallies", "verdicts", "settlements")
 """The tables of the regression: it changes when a vote is counted or settled, not with every call."""
+_SPENT = ("tokens_in", "tokens_out", "cost_usd", "unanswered_usd")
 _SUMS = (
-    *("proposals", "run", "kept", "bad_replies", "tokens_in", "tokens_out", "cost_usd"),
-    *("brier_others", "brier_self", "forecasts", "settled", "kept_gain", "unanswered_usd"),
+    *("proposals", "run", "kept", "bad_replies", "brier_others", "brier_self", "forecasts", "settled", "kept_gain"),
+    *_SPENT,
 )
 _QUERIES = (
     "SELECT session, member, count(*) AS proposals FROM proposals WHERE session IN ({}) AND [replaces] IS NULL "
@@ -258,8 +263,4 @@ _QUERIES = (
     "FROM settlements WHERE session IN ({}) GROUP BY session, judge",
     "SELECT session, member, count(*) AS bad_replies FROM outcomes WHERE session IN ({}) AND kind = 'bad_reply' "
     "GROUP BY session, member",
-    "SELECT c.session, c.member, sum(r.tokens_in) AS tokens_in, sum(r.tokens_out) AS tokens_out, "
-    f"sum({SPENT}) AS cost_usd, sum({UNANSWERED}) AS unanswered_usd "
-    "FROM calls c LEFT JOIN replies r ON r.call = c.id WHERE c.session IN ({}) "
-    "GROUP BY c.session, c.member",
 )

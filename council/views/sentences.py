@@ -92,11 +92,14 @@ def _undecided(round_: Round) -> str:
     return f"This round has {plural(len(round_.proposals), 'proposal')} and has not run an experiment."
 
 
+def fresh_pairs(book: Booked) -> str:
+    """How often the booked best ran beside the baseline on fresh seeds, and which look at the two that was."""
+    return plural(book.pairs, "fresh pair") + (f" (look {book.look})" if book.look > 1 else "")
+
+
 def confirmation(book: Booked) -> str:
     """What fresh pairs of runs say of the booked best: `unconfirmed` until they confirm it."""
-    pairs = "1 fresh pair" if book.pairs == 1 else f"{book.pairs} fresh pairs"
-    if book.look > 1:
-        pairs += f" (look {book.look})"
+    pairs = fresh_pairs(book)
     if book.confirmed is not None:
         return f"confirmed gain {bpb(book.confirmed)} over {pairs}"
     return f"unconfirmed: {pairs} showed no sure gain" if book.pairs else "unconfirmed"

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from council.views import costs, sessions
+from council.views.once import Once, anew
 from council.views.sessions import Row
 
 if TYPE_CHECKING:
@@ -104,10 +105,11 @@ class Status:
         return asdict(self)
 
 
-def read(store: Store, name: str | None = None) -> Status:
+def read(store: Store, name: str | None = None, once: Once = anew) -> Status:
     """The status of the named session, or of the last one."""
     row = sessions.find(store, name)
     session = int(row["id"])
+    spent = costs.spent(store, session, once)
     end = store.one("session_ends", order="id DESC", session=session)
     last = sessions.last_round(store, session)
     if end is not None and _began_after(store, session, end["at"], last):
@@ -131,7 +133,8 @@ def read(store: Store, name: str | None = None) -> Status:
         replicates=_replicates(store, session),
         kept=_kept(store, session),
         running=_running(store, session),
-        **_cost(store, session),
+        cost_usd=sum(member.cost_usd for member in spent),
+        unanswered_usd=sum(member.unanswered_usd for member in spent),
         sandbox=sandbox["sandbox"] if sandbox else None,
     )
 
@@ -209,11 +212,3 @@ def _running(store: Store, session: int) -> Running | None:
 
 def _named(row: Row) -> Row:
     return {**row, "title": row["title"] or "", "member": row["member"] or ""}
-
-
-def _cost(store: Store, session: int) -> dict[str, float]:
-    sql = (
-        f"SELECT total({costs.SPENT}) AS cost_usd, total({costs.UNANSWERED}) AS unanswered_usd "
-        "FROM calls c LEFT JOIN replies r ON r.call = c.id WHERE c.session = ?"
-    )
-    return next(store.query(sql, session))

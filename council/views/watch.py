@@ -63,7 +63,7 @@ def changed(store: Store) -> int:
 def read(store: Store, name: str | None = None, once: Once = anew) -> Watch:
     """The named session, or the last one."""
     session = sessions.find(store, name)
-    found = status.read(store, session["name"])
+    found = status.read(store, session["name"], once)
     stop = session["config"].get("stop") if isinstance(session["config"], dict) else None
     total = stop.get("rounds") if isinstance(stop, dict) else None
     states = _states(store, session["id"], found.round)

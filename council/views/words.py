@@ -84,8 +84,8 @@ def count(value: int | None) -> str:
 
 
 def plural(value: int, word: str) -> str:
-    """`1 round`, `2 rounds`."""
-    return f"{value} {word}" if value == 1 else f"{value} {word}s"
+    """`1 round`, `2 rounds`, `1,000 rounds`."""
+    return f"{value} {word}" if value == 1 else f"{value:,} {word}s"
 
 
 def duration(seconds: float | None) -> str:

@@ -82,7 +82,7 @@ def overview(store: Store, ask: Ask, reader: Reader) -> Page:
     session = sessions.find(store, ask.session)
     name, seq = session["name"], watch.changed(store)
     found = reader.once(("watch", name, seq), lambda: watch.read(store, name, reader.once))
-    paid = reader.once(("costs", name, seq), lambda: costs.read(store, name))
+    paid = reader.once(("costs", name, seq), lambda: costs.read(store, name, reader.once))
     said = night.told(found.status, paid, night.proposals(store, session["id"]))
     context = {
         "status": found.status,

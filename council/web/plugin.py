@@ -15,7 +15,7 @@ from datasette.utils.asgi import Forbidden, NotFound, Response
 from datasette.views.base import DatasetteError
 
 from council.ui import report
-from council.views import words
+from council.views import sentences, words
 from council.web import data, queries
 from council.web.routes import ROUTES
 
@@ -52,6 +52,7 @@ def prepare_jinja2_environment(env: Any, datasette: Datasette) -> None:
     )
     env.filters.update({name: getattr(words, name) for name in names})
     env.filters.update(when=report.when, difflines=report.diff_lines, facts=report.facts, lines=_lines)
+    env.filters["fresh_pairs"] = sentences.fresh_pairs
     env.filters.update(whole=_whole, pretty=_pretty)
     env.globals["legend"] = words.LEGEND
 

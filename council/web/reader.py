@@ -50,6 +50,7 @@ class Reader:
         if found is None or self._local.inode != inode:
             if found is not None:
                 found.close()
+                self.once = Kept(KEPT)  # another file: row 7 of one night is not row 7 of another
             self._local.store, self._local.inode = Store(self.path, read_only=True), inode
         return self._local.store  # type: ignore[no-any-return]
 
