@@ -72,9 +72,8 @@ def write(
         for number in range(1, rounds + 1):
             play(night, number)
         if ended:
-            night.put(
-                "session_ends", at=night.at, reason=f"{rounds} rounds done", exit_code=0, rounds=rounds, summary={}
-            )
+            told = {"reason": f"{rounds} rounds done", "exit_code": 0, "rounds": rounds, "summary": {}}
+            night.put("session_ends", at=night.at, **told)
     store.close()
     return path
 
@@ -297,5 +296,5 @@ def _settle(night: Writer, number: int, pick: int, hit: int, r: float) -> None:
         night.put("settlements", round=number, number=night.number, proposal=pick, judge=row["judge"], p=row["p"],
                   own=row["own"], outcome=hit, brier=(row["p"] - hit) ** 2, r=r)  # fmt: skip
     for index, member in enumerate(night.members):
-        night.put("reputation", round=number, number=night.number, member=member, settled=number,
-                  brier=0.2 + 0.02 * index)  # fmt: skip
+        brier = 0.2 + 0.02 * index
+        night.put("reputation", round=number, number=night.number, member=member, settled=number, brier=brier)
