@@ -26,6 +26,7 @@ from council.errors import Broke, CouncilError
 from council.judge.reputation import Z90, Calibration, Interval, calibration
 from council.members.base import Member
 from council.room import Room
+from council.store import Row
 from council.types import Brief, Entry, Slate, Turn
 
 if TYPE_CHECKING:
@@ -108,14 +109,21 @@ class Meter:
         self.spent += self.open.pop(call, 0.0)
 
 
-def items(room: Room) -> list[Item]:
-    """The questions of a session, in order of the experiments; `room` needs its store, repository and session alone."""
-    found = []
-    for row in room.store.query(ITEMS, room.sid):
-        entry = Entry(LABEL, row["title"], row["hypothesis"], row["family"], row["diff"])
-        known = brief(room, row["round"], "")  # no member: what the reader wrote itself is not marked
-        found.append(Item(room.name, row["number"], known, entry, row["member"], (row["delta"] or 0) > 0))
-    return found
+def settled(room: Room) -> list[Row]:
+    """The experiments of a session to ask about, in order; `room` needs its store, repository and session alone."""
+    return list(room.store.query(ITEMS, room.sid))
+
+
+def item(room: Room, row: Row) -> Item:
+    """The question about one of them."""
+    entry = Entry(LABEL, row["title"], row["hypothesis"], row["family"], row["diff"])
+    known = brief(room, row["round"], "")  # no member: what the reader wrote itself is not marked
+    return Item(room.name, row["number"], known, entry, row["member"], is_hit(row))
+
+
+def is_hit(row: Row) -> bool:
+    """Whether an experiment measured below the book of its moment."""
+    return (row["delta"] or 0) > 0
 
 
 async def sit(member: Member, questions: Sequence[Item], seed: str, said: Callable[[str], None], cap: float) -> Mark:

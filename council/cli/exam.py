@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,7 +12,8 @@ from council.cli.common import as_json, here, reading, root, session_option, sho
 
 if TYPE_CHECKING:
     from council.exam import Item, Mark
-    from council.store import Store
+    from council.room import Room
+    from council.store import Row, Store
 
 ENOUGH = 60
 
@@ -59,9 +62,22 @@ def command(
     chosen = {n: m for n, m in present.items() if not names or n in names}
     with reading(ctx) as store:
         questions, seed = _questions(ctx, store, session, most)
-    marks = exam.examine(chosen, questions, seed, lambda text: None, max_usd)
+    with _bar(sum(q.author != name for name in chosen for q in questions)) as bar:
+
+        def asking(text: str) -> None:
+            bar.label = text
+            bar.update(1)
+
+        marks = exam.examine(chosen, questions, seed, asking, max_usd)
     base = exam.reference(questions)
     show_json(_json(marks, base, len(questions))) if as_json else show(_lines(marks, base, questions, absent))
+
+
+def _bar(length: int) -> AbstractContextManager[Any]:
+    """Which question is asked of whom, where someone watches: a model takes seconds for each."""
+    from council import ui
+
+    return click.progressbar(length=length, file=sys.stderr, show_pos=True, hidden=ui.default() != "live")
 
 
 def _questions(ctx: click.Context, store: Store, session: str | None, most: int) -> tuple[list[Item], str]:
@@ -75,20 +91,21 @@ def _questions(ctx: click.Context, store: Store, session: str | None, most: int)
     from council.views import leaderboard
 
     repo = Repo.open(root(ctx))
-    found: list[Item] = []
+    found: list[tuple[Room, Row]] = []
     pooled = leaderboard.read(store, session).pooled
     rows = [row for row in store.rows("sessions") if row["name"] in pooled]
     for row in rows:
         # an exam runs nothing: what a room needs to run is left empty
         room = Room(store, repo, row, {}, (), None, "", None, "", "", lambda event: None)  # type: ignore[arg-type]
-        found += exam.items(room)
-    if len({item.hit for item in found}) < 2:
+        found += [(room, run) for run in exam.settled(room)]
+    if len({exam.is_hit(run) for _, run in found}) < 2:
         raise UsageError(
             f"an exam needs past experiments of both outcomes; {len(found)} have settled, all with the same",
             hint="Run a session first: council run --offline --rounds 20",
         )
     seed = rows[-1]["seed"]
-    return (random.Random(seed).sample(found, most) if len(found) > most else found), seed
+    drawn = random.Random(seed).sample(found, most) if len(found) > most else found
+    return [exam.item(room, run) for room, run in drawn], seed
 
 
 def _json(marks: list[Mark], base: Mark, asked: int) -> dict[str, object]:

@@ -163,7 +163,7 @@ def asked_of(folder):
 
     store = Store(folder / ".council/council.db", read_only=True)
     room = Room(store, Repo.open(folder), store.one("sessions"), {}, (), None, "", None, "", "", print)
-    return exam.items(room)
+    return [exam.item(room, run) for run in exam.settled(room)]
 
 
 def test_a_question_holds_what_was_known_then_and_nothing_later(tmp_path):
