@@ -23,6 +23,8 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?<![\w.])(\d{1,3}(?:[.,]\d+)?|[.,]\d+)\s*(%|percent\b|per cent\b)?")
+_RANGE = re.compile(r"(?:[-–—]|\s?to )(\d{1,3}(?:[.,]\d+)?|[.,]\d+)(?![\w.,]*\w)\s*(%|percent\b|per cent\b)?")
+"""The second end of a range, right after the first."""
 _FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n(.*?)^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
 
 
@@ -60,7 +62,10 @@ def as_json(text: str) -> dict[str, Any] | None:
 
 
 def number(said: object) -> float | None:
-    """A probability from `0.35`, `.35`, `0,35`, `35%`, `7/20`, `about 35 percent`; None if none is from 0 to 1."""
+    """A probability from `0.35`, `.35`, `0,35`, `35%`, `7/20`, `about 35 percent`; None if none is from 0 to 1.
+
+    Of a range such as `0.3-0.4` or `30 to 40 %` it is the middle.
+    """
     if isinstance(said, bool):
         return None
     if isinstance(said, int | float):
@@ -72,7 +77,12 @@ def number(said: object) -> float | None:
     if match is None:
         return None
     value = float(match[1].replace(",", "."))
-    if match[2]:
+    share = bool(match[2])
+    if other := _RANGE.match(said, match.end()):
+        high, high_share = float(other[1].replace(",", ".")), share or bool(other[2])
+        if value <= high <= (100 if high_share else 1):
+            value, share = (value + high) / 2, high_share
+    if share:
         value /= 100
     elif whole := re.match(r"\s*/\s*(\d{1,3})(?![\d.,])", said[match.end() :]):
         value = value / int(whole[1]) if int(whole[1]) else math.inf

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from council import edit
 from council.errors import BadReply, EditError, Refused
 from council.members import replies
+from council.members.replies_text import number
 from council.types import Edit, Proposal
 
 HERE = Path(__file__).parent / "replies"
@@ -221,3 +222,12 @@ def test_any_complete_ballot_is_read_as_meant(order: list[str], cents: list[int]
     found = replies.ballot("\n".join(["Some thoughts about A.", "", "BALLOT", *lines]), ["A", "B", "C", "D"])
     assert list(found.ranking) == order
     assert found.forecasts == pytest.approx(dict(zip(order, chances, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [("0.3-0.4", 0.35), ("30–40 %", 0.35), ("30% to 40%", 0.35), ("0,3 to 0,4", 0.35)]
+    + [("0.35 - 2 of 3 such edits helped", 0.35), ("0.35 to 3 decimals", 0.35), ("0.35-ish", 0.35), ("101-102%", None)],
+)
+def test_of_a_range_the_middle_is_the_forecast(said: str, value: float | None) -> None:
+    assert number(said) == (None if value is None else pytest.approx(value))
