@@ -78,14 +78,15 @@ def _sessions(store: Store, a: str, b: str) -> tuple[dict[str, object], list[str
     names = [clean(a, 30), clean(b, 30)]
     lines = {line.name: line for line in compare.every(store)}
     sides = [lines[name] for name in (a, b)]
+    books = [side.status.booked for side in (pair.one, pair.other)]
     closings = [duel.confirmed(store, store.rows("sessions", name=name)[0]["id"]) for name in (a, b)]
     gap = None if pair.differs else duel.difference(*closings)
     spent = [costs.read(store, name).cost_usd for name in (a, b)]
     rows = [
         ("rounds", *(count(s.rounds) for s in sides)),
         ("kept", *(count(s.kept) for s in sides)),
-        ("baseline booked", *(bpb(s.baseline) for s in sides)),
-        ("best booked", *(bpb(s.best) for s in sides)),
+        ("baseline booked", *(bpb(x.baseline if x else None) for x in books)),
+        ("best booked", *(bpb(x.best if x else None) for x in books)),
         ("gain of fresh pairs", *(_gain(c) for c in closings)),
         ("cost", *(money(x) for x in spent)),
     ]

@@ -83,7 +83,8 @@ def _best(watch: Watch, columns: int) -> list[Text]:
     book = watch.status.booked
     if book is None:
         return [Text("the baseline is being measured", "dim")]
-    best = Text.assemble((bpb(book.best), "bold green" if book.gain > 0 else "bold"), f" ± {bpb(book.best_sd)} BPB")
+    better = book.gain is not None and book.gain > 0
+    best = Text.assemble((bpb(book.best), "bold green" if better else "bold"), f" ± {bpb(book.best_sd)} BPB")
     gain = Text(f"Δ {delta(book.gain)} ({sigmas(book.sigmas)})")
     if book.is_baseline:
         gain = Text("still the baseline")

@@ -111,7 +111,7 @@ def standing(status: Status) -> str:
     if book is None:
         return "The baseline is not measured yet."
     if book.is_baseline:
-        return f"The best is still the baseline, {bpb(book.baseline)} ± {bpb(book.baseline_sd)} BPB."
+        return f"The best is still the baseline, booked at {bpb(book.best)} ± {bpb(book.best_sd)} BPB."
     return (
         f"Booked best {bpb(book.best)} ± {bpb(book.best_sd)} BPB ({confirmation(book)}), "
         f"baseline {bpb(book.baseline)} ± {bpb(book.baseline_sd)}; lower is better."

@@ -24,6 +24,9 @@ class Booked:
 
     All three are None in an imported log that does not say what its noise was.
 
+    While the incumbent is the baseline, the two are one belief of one code: `baseline` is `best` and `gain` None.
+    `baseline_runs` is the mean of the baseline's own runs, without what discarded trials have shown since.
+
     `gain` is baseline minus best. `confirmed` is the gain that fresh pairs confirmed, None while there is none, and
     `pairs` how many pairs have tested this very code; `look` counts its closings, of which the last one speaks.
     """
@@ -33,8 +36,9 @@ class Booked:
     best_sd: float | None
     baseline: float
     baseline_sd: float | None
+    baseline_runs: float
     sigma: float | None
-    gain: float
+    gain: float | None
     is_baseline: bool
     confirmed: float | None
     pairs: int = 0
@@ -43,7 +47,7 @@ class Booked:
     @property
     def sigmas(self) -> float | None:
         """The gain in units of the noise."""
-        return None if self.sigma is None else self.gain / self.sigma
+        return None if self.sigma is None or self.gain is None else self.gain / self.sigma
 
 
 @dataclass(frozen=True)
@@ -153,15 +157,18 @@ def booked(store: Store, session: int) -> Booked | None:
     closing = store.one("closings", order="id DESC", session=session)
     if closing and closing["inputs"].get("commit") != row["commit"]:
         closing = None  # it tested other code
+    on_it = row["commit"] == baseline
+    of_baseline = ("b", "v") if on_it else ("b_base", "v_base")
     return Booked(
         commit=row["commit"],
         best=row["b"],
         best_sd=sessions.known(math.sqrt(row["v"])),
-        baseline=row["b_base"],
-        baseline_sd=sessions.known(math.sqrt(row["v_base"])),
+        baseline=row[of_baseline[0]],
+        baseline_sd=sessions.known(math.sqrt(row[of_baseline[1]])),
+        baseline_runs=row["b_base"],
         sigma=sessions.known(row["sigma"]),
-        gain=row["b_base"] - row["b"],
-        is_baseline=row["commit"] == baseline,
+        gain=None if on_it else row["b_base"] - row["b"],
+        is_baseline=on_it,
         confirmed=closing["gain"] if closing and closing["confirmed"] else None,
         pairs=closing["pairs"] if closing else 0,
         look=closing["inputs"].get("look", 1) if closing else 0,
