@@ -60,10 +60,11 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
-            return
-        if scope["method"] not in ("GET", "HEAD"):
+        elif scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif scope["method"] not in ("GET", "HEAD"):
             await _refuse(send, 405, "Only GET: these pages change nothing.")
         elif scope["path"].startswith("/-/"):
             await _refuse(send, 404, "There is no such page.")
@@ -91,7 +92,13 @@ class _Answer:
         self.held: list[bytes] | None = None
 
     async def run(self, scope: Scope, receive: Receive) -> None:
-        await self.app(scope, receive, self.take)
+        """Answer; what no page caught is told in words, not as a traceback on the terminal."""
+        try:
+            await self.app(scope, receive, self.take)
+        except Exception as error:
+            if self.start is not None and self.held is None:
+                raise  # half of the answer has left
+            await _refuse(self.send, 500, f"The page failed: {type(error).__name__}. Nothing was changed.")
 
     async def take(self, message: MutableMapping[str, Any]) -> None:
         """A message on its way out."""
@@ -143,7 +150,12 @@ def _inert(body: bytes, kind: str) -> bytes:
         csv.field_size_limit(1 << 28)
         csv.writer(out, lineterminator="\r\n").writerows(map(_cells, csv.reader(io.StringIO(text, newline=""))))
         text = out.getvalue()
-    return _ACTS.sub(lambda m: mark.format(ord(m[0])), text).encode("utf-8", "replace")
+    return visible(text, mark).encode("utf-8", "replace")
+
+
+def visible(text: str, mark: str = "<U+{:04X}>") -> str:
+    """The text with every character that acts written out."""
+    return _ACTS.sub(lambda m: mark.format(ord(m[0])), text)
 
 
 def _cells(row: list[str]) -> list[str]:

@@ -10,13 +10,13 @@ from typing import Any
 
 from datasette import hookimpl
 from datasette.app import Datasette
-from datasette.database import Database
 from datasette.utils.asgi import Forbidden, NotFound, Response
 from datasette.views.base import DatasetteError
 
 from council.ui import report
 from council.views import sentences, words
 from council.web import data, queries
+from council.web.quiet import Quiet
 from council.web.routes import ROUTES
 
 
@@ -115,4 +115,4 @@ def attach(datasette: Datasette) -> None:
     """Add the database once a first session has made it."""
     reader = datasette.council
     if reader.ready and "council" not in datasette.databases:
-        datasette.add_database(Database(datasette, path=str(reader.path), is_mutable=True), name="council")
+        datasette.add_database(Quiet(datasette, path=str(reader.path), is_mutable=True), name="council")

@@ -18,7 +18,7 @@ import click
 
 from council import loading
 from council.errors import CouncilError, UsageError
-from council.web.server import application, listen
+from council.web.server import listen, server
 
 SHOTS = {
     "overview": ("/", 1280, 1180),
@@ -67,20 +67,17 @@ def main(night: Path, folder: Path) -> None:
 
 
 def _pictures(home: Path, folder: Path) -> None:
-    import uvicorn
-
     from council.store import Store
     from council.ui.report import write_report
     from council.views.status import newest
 
     folder.mkdir(parents=True, exist_ok=True)
-    socket = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(application(home), log_level="error", lifespan="on"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+    socket, made = listen("127.0.0.1", 0), server(home)
+    thread = threading.Thread(target=made.run, kwargs={"sockets": [socket]}, daemon=True)
     thread.start()
     for name, (path, width, height) in SHOTS.items():
         take(f"http://127.0.0.1:{socket.getsockname()[1]}{path}", folder / f"{name}.png", width, height)
-    server.should_exit = True
+    made.should_exit = True
     thread.join(10)
     store = Store(home / "council.db", read_only=True)
     try:

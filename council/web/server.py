@@ -5,14 +5,19 @@ How to extend: a setting of Datasette goes into SETTINGS; rules about requests b
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from council.errors import UsageError
 from council.web.guard import LOCAL, App, Guard
+
+if TYPE_CHECKING:
+    from uvicorn import Server
 
 HERE = Path(__file__).parent
 SETTINGS = {
@@ -41,15 +46,16 @@ def application(home: Path, host: str = "127.0.0.1") -> App:
     if not pm.is_registered(plugin):
         pm.register(plugin, "council")
         pm.unregister(name="datasette.handle_exception")
-    database = home / "council.db"
     made = Datasette(
-        [str(database)] if database.is_file() else [],
+        [],
         settings=SETTINGS,
         template_dir=str(HERE / "templates"),
         static_mounts=[("assets", str(HERE / "static"))],
         metadata=data.metadata(),
     )
+    made.remove_database("_memory")
     made.council = Reader(home)
+    plugin.attach(made)
     hosts = {*LOCAL, host, *([socket.gethostname()] if host not in LOCAL else [])}
     return Guard(made.app(), hosts, any_address=host not in LOCAL)
 
@@ -69,15 +75,29 @@ def listen(host: str, port: int) -> socket.socket:
     return found
 
 
-def serve(home: Path, host: str, port: int, told: Callable[[str], Any]) -> None:
-    """Serve until interrupted; `told` gets the address once it is open."""
+def server(home: Path, host: str = "127.0.0.1") -> Server:
+    """The server of the pages over `.council` at `home`, without an access log."""
     import uvicorn
 
-    opened = listen(host, port)
-    app = application(home, host)
-    name = f"[{host}]" if ":" in host else host
-    told(f"http://{name}:{opened.getsockname()[1]}/")
     config = uvicorn.Config(
-        app, log_level="error", lifespan="on", access_log=False, server_header=False, date_header=False
+        application(home, host),
+        log_level="error",
+        lifespan="on",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        use_colors=False,
     )
-    uvicorn.Server(config).run(sockets=[opened])
+    return uvicorn.Server(config)
+
+
+def serve(home: Path, host: str, port: int, told: Callable[[str], Any]) -> None:
+    """Serve until interrupted; `told` gets the address once it is open."""
+    from council.web.quiet import Inert
+
+    opened = listen(host, port)
+    with contextlib.redirect_stderr(Inert(sys.stderr)):
+        made = server(home, host)
+        name = f"[{host}]" if ":" in host else host
+        told(f"http://{name}:{opened.getsockname()[1]}/")
+        made.run(sockets=[opened])

@@ -29,16 +29,13 @@ class Served:
 
 def serve(home: Path) -> Iterator[Served]:
     """A server over `home` for the length of a block."""
-    import uvicorn
+    from council.web.server import listen, server
 
-    from council.web.server import application, listen
-
-    socket = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(application(home), log_level="error", lifespan="on"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+    socket, made = listen("127.0.0.1", 0), server(home)
+    thread = threading.Thread(target=made.run, kwargs={"sockets": [socket]}, daemon=True)
     thread.start()
     yield Served(home, f"http://127.0.0.1:{socket.getsockname()[1]}")
-    server.should_exit = True
+    made.should_exit = True
     thread.join(10)
 
 
