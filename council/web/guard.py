@@ -63,7 +63,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
         elif scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await send({"type": "websocket.close", "code": 1008})
         elif scope["method"] not in ("GET", "HEAD"):
             await _refuse(send, 405, "Only GET: these pages change nothing.")
         elif scope["path"].startswith("/-/"):

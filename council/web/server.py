@@ -76,13 +76,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def server(home: Path, host: str = "127.0.0.1") -> Server:
-    """The server of the pages over `.council` at `home`, without an access log."""
+    """The server of the pages over `.council` at `home`: plain HTTP, no upgrade to anything else, no access log."""
     import uvicorn
 
     config = uvicorn.Config(
         application(home, host),
         log_level="error",
         lifespan="on",
+        ws="none",
         access_log=False,
         server_header=False,
         date_header=False,

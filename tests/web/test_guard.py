@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -19,7 +20,7 @@ from council.store import Store
 from council.web.data import FACETS
 from council.web.guard import OURS, THEIRS, Guard
 from council.web.routes import PAGES
-from council.web.server import listen
+from council.web.server import listen, server
 from tests.web.conftest import ask, lab, serve
 
 
@@ -65,6 +66,26 @@ def test_a_wider_address_answers_addresses_but_not_names():
     known = [guard._known({"headers": [(b"host", host)]}) for host in (b"10.0.0.4:80", b"box", b"evil.example")]
     assert known == [True, True, False]
     assert not guard._known({"headers": [(b"host", b"box"), (b"host", b"box")]})
+
+
+def test_nothing_but_http_passes():
+    async def app(scope, receive, send):
+        raise AssertionError
+
+    async def send(message):
+        sent.append(message["type"])
+
+    sent: list[str] = []
+    scope = {"type": "websocket", "path": "/ws", "headers": [(b"host", b"127.0.0.1")]}
+    asyncio.run(Guard(app)(scope, None, send))
+    assert sent == ["websocket.close"]
+
+
+def test_an_upgrade_is_a_request_like_any_other(plain):
+    asked = {"connection": "Upgrade", "upgrade": "websocket", "sec_websocket_version": "13",
+             "sec_websocket_key": "dGhlIHNhbXBsZSBub25jZQ=="}  # fmt: skip
+    assert ask(plain, "/ws", host="evil.example", **asked)[0] == 421
+    assert ask(plain, "/live.json", **asked)[0] == 200 and server(plain.home).config.ws == "none"
 
 
 @pytest.mark.parametrize("path", ["/", "/rounds", "/round/3", "/members", "/search?q=x", "/nope", "/round/999"])
