@@ -38,6 +38,12 @@ HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
     "cache-control": "no-store",
 }
+ADDRESS_BYTES = 8192
+"""Longest address that is answered; the SQL of a question stands in it."""
+
+MOST_PARAMETERS = 100
+"""More than any page knows. Datasette's time over an address grows with the square of their number."""
+
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 _ACTS = re.compile(
@@ -66,6 +72,10 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
         elif scope["method"] not in ("GET", "HEAD"):
             await _refuse(send, 405, "Only GET: these pages change nothing.")
+        elif len(scope["path"]) + len(scope["query_string"]) > ADDRESS_BYTES:
+            await _refuse(send, 414, f"The address is longer than {ADDRESS_BYTES} bytes. Ask a shorter question.")
+        elif scope["query_string"].count(b"&") >= MOST_PARAMETERS:
+            await _refuse(send, 400, f"The address has more than {MOST_PARAMETERS} parameters. Ask for fewer.")
         elif scope["path"].startswith("/-/"):
             await _refuse(send, 404, "There is no such page.")
         elif not self._known(scope):

@@ -2,7 +2,7 @@
 
 Every function takes the store, what the address asks and the reader (for charts); it runs on a thread of its own and
 computes nothing that a view does not. How to extend: a new page is a function here or in `more_pages.py`, a template
-of that name, and a line in `routes.py`.
+of that name, and a line in `routes.py`; what its address may ask is named in PARAMETERS.
 """
 
 from __future__ import annotations
@@ -37,6 +37,24 @@ if TYPE_CHECKING:
 
 LAST = 12
 """Rounds on the overview."""
+
+PARAMETERS = (
+    "session",
+    "verdict",
+    "member",
+    "q",
+    "sort",
+    "dir",
+    "page",
+    "name",
+    "number",
+    "id",
+    "a",
+    "b",
+    "all",
+    "pool",
+)
+"""What an address may ask of a page; links carry nothing else on."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from council.views import sessions, status, watch
 from council.views.words import clean
 from council.web import more_pages, pages
 from council.web.guard import DRAWING, OURS
-from council.web.pages import Ask, Page
+from council.web.pages import PARAMETERS, Ask, Page
 
 if TYPE_CHECKING:
     from council.store import Store
@@ -30,7 +30,7 @@ Maker = Callable[["Store", Ask, "Reader"], Page]
 PAGES: dict[str, tuple[str, Maker]] = {
     "overview": (r"/(?:overview)?", pages.overview),
     "rounds": (r"/rounds", pages.rounds_page),
-    "round": (r"/round/(?P<round>[0-9]+|last|best)", pages.round_page),
+    "round": (r"/round/(?P<round>[0-9]{1,9}|last|best)", pages.round_page),
     "members": (r"/members", pages.members_page),
     "member": (r"/member", more_pages.member_page),
     "sessions": (r"/sessions", more_pages.sessions_page),
@@ -77,8 +77,9 @@ def _route(name: str, maker: Maker) -> Callable[..., Any]:
 
 
 def _ask(request: Request) -> Ask:
-    """The first value of each parameter, and what stands in the path."""
-    args = {key: request.args.get(key) or "" for key in request.args}
+    """The first value of each parameter that a page knows, and what stands in the path; the rest goes nowhere."""
+    given = request.args  # parsed anew each time it is asked for
+    args = {key: given.get(key) for key in PARAMETERS if key in given}
     found = {k: v for k, v in request.url_vars.items() if k != "ext" and v}
     return Ask({**args, **found}, request.path.removesuffix(".json"))
 
