@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,12 +48,14 @@ def hold(path: Path) -> Iterator[None]:
 def holder(path: Path) -> int | None:
     """The pid of the process that holds the lock, or None: a file left by a dead process is not a lock."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe in its place would wait for ever
     except FileNotFoundError:
         return None
     except OSError as error:
         raise StoreError(f"The lock {path} cannot be read: {error.strerror or error}") from error
     try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise StoreError(f"The lock {path} is not a file.", hint="Look at what stands there, and remove it.")
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return _pid(handle)

@@ -42,6 +42,8 @@ _DIFF = (
     *("--no-ext-diff", "--no-textconv", "--no-color", "--no-renames", "--text", "--full-index", "--unified=3"),
     *("--inter-hunk-context=0", "--diff-algorithm=myers", "--indent-heuristic", "--src-prefix=a/", "--dst-prefix=b/"),
 )
+_ALONE = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
+"""The repository as it lies here: an object that is missing is not fetched, by whatever command its config names."""
 _KEPT = ("GIT_CONFIG_", "GIT_EXEC_PATH", "GIT_PYTHON_", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM")
 
 
@@ -53,7 +55,7 @@ def _run(args: list[str], *, stdin: bytes | None, env: Mapping[str, str]) -> tup
         if isinstance(error, ModuleNotFoundError):
             raise RepositoryError("The package GitPython is not installed.", hint="Run `make setup`.") from error
         raise _missing() from error
-    ours = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1", "LC_ALL": "C", **env}
+    ours = {**_ALONE, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **env}
     theirs = [name for name in os.environ if name.startswith("GIT_") and not name.startswith(_KEPT)]
     unset = [part for name in theirs if name not in ours for part in ("-u", name)]
     command = [*(["env", *unset] if unset else []), git.Git.GIT_PYTHON_GIT_EXECUTABLE or "git"]

@@ -292,4 +292,4 @@ def test_of_many_problems_of_a_kind_the_first_are_listed_and_the_rest_counted():
 
 def test_a_report_is_the_json_it_promises(tmp_path):
     told = json.loads(json.dumps(asdict(audited(night(tmp_path)))))
-    assert list(told) == ["ok", "sessions", "rounds", "calls", "head", "problems"]
+    assert list(told) == ["ok", "sessions", "rounds", "calls", "head", "problems", "imported"]

@@ -14,7 +14,21 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from council.audit import aside, chain, closings, commits, measured, order, rows, settled, spend, verdicts, votes
+from council.audit import (
+    aside,
+    chain,
+    closings,
+    commits,
+    imported,
+    measured,
+    order,
+    rows,
+    schema,
+    settled,
+    spend,
+    verdicts,
+    votes,
+)
 from council.audit.findings import Findings, Problem, Report
 from council.audit.history import Refs
 from council.learned import Learner
@@ -46,31 +60,44 @@ def _uncollected() -> Iterator[None]:
 def _audit(store: Store, repo: Repo) -> Report:
     found = Findings()
     refs = Refs.of(repo)
-    head, sessions, rounds, calls = "", [], 0, 0
     lock = repo.root / ".council" / "lock"
     running = holder(lock) is not None
-    with store.atomic(), aside.begun(store, repo) as texts_checked:
-        with found.reading("ledger"):
-            head = "{} {}".format(*store.head())
+    with store.atomic():
+        readable = False
+        with found.reading("schema"):
+            readable = schema.check(store, found)
+        if not readable:
+            found.add("schema", store.path.name, "its tables are not the council's: nothing in them was read")
+            return Report(False, 0, 0, 0, "", found.report())
         refs.again(repo)
-        ledger = chain.check(store, found)
-        with found.reading("sessions"):
-            sessions = rows.sessions(store)
-        own = [s for s in sessions if not rows.imported(s)]
-        for session in own:
-            _session(store, repo, session, ledger, refs, found)
-        commits.strangers(refs, {str(s["name"]) for s in own}, found)
-        running = running or holder(lock) is not None
-        for session in own:
-            if not (running and session is own[-1]):  # it may have begun at this moment
-                order.bare(store, session, ledger, refs, found)
-        texts_checked(found)
-        with found.reading("rounds"):
-            rounds = _count(store, "rounds")
-        with found.reading("calls"):
-            calls = _count(store, "calls")
+        with aside.begun(store, repo) as texts_checked:
+            with found.reading("ledger"):
+                head = "{} {}".format(*store.head())
+            ledger = chain.check(store, found)
+            sessions = _sessions(store, repo, ledger, refs, found)
+            running = running or holder(lock) is not None
+            for session in sessions:
+                if not (running and session is sessions[-1]):  # it may have begun at this moment
+                    order.bare(store, session, ledger, refs, found)
+            texts_checked(found)
+        count = {tbl: _count(store, tbl, found) for tbl in ("sessions", "rounds", "calls")}
     problems = found.report()
-    return Report(not problems, len(sessions), rounds, calls, head, problems)
+    return Report(not problems, **count, head=head, problems=problems, imported=count["sessions"] - len(sessions))
+
+
+def _sessions(store: Store, repo: Repo, ledger: chain.Ledger, refs: Refs, found: Findings) -> list[Row]:
+    """Check every session; those that were held here."""
+    own = []
+    with found.reading("sessions"):
+        for session in rows.sessions(store):
+            if rows.imported(session):
+                with found.reading(f"{session['name']}: imported"):
+                    imported.check(store, session, found)
+            else:
+                own.append(session)
+                _session(store, repo, session, ledger, refs, found)
+    commits.strangers(refs, {str(s["name"]) for s in own}, found)
+    return own
 
 
 def _session(store: Store, repo: Repo, session: Row, ledger: chain.Ledger, refs: Refs, found: Findings) -> None:
@@ -90,5 +117,7 @@ def _session(store: Store, repo: Repo, session: Row, ledger: chain.Ledger, refs:
             part.check(store, session, found)
 
 
-def _count(store: Store, tbl: str) -> int:
-    return int(next(store.query(f"SELECT count(*) AS n FROM [{tbl}]"))["n"])
+def _count(store: Store, tbl: str, found: Findings) -> int:
+    with found.reading(tbl):
+        return int(next(store.query(f"SELECT count(*) AS n FROM [{tbl}]"))["n"])
+    return 0

@@ -1,13 +1,12 @@
 """The ledger and the rows: every line follows the one before, every row has its line and is as it was recorded.
 
-Also what SQLite itself can say: pages and indexes, foreign keys, and what the database is made of.
+Also what SQLite itself can say: pages and indexes, and foreign keys.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from council.audit import schema
 from council.audit.findings import Findings
 from council.audit.rows import batches
 from council.store import GENESIS, TABLES, Store, digest
@@ -35,8 +34,6 @@ def check(store: Store, found: Findings) -> Ledger:
     with found.reading("database"):
         for row in store.query("PRAGMA integrity_check(20)"):
             found.unless(row["integrity_check"] == "ok", "database", str(store.path.name), row["integrity_check"])
-    with found.reading("schema"):
-        schema.check(store, found)
     with found.reading("ledger"):
         _links(store, ledger, found)
     for tbl in TABLES:

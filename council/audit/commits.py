@@ -34,10 +34,11 @@ def check(store: Store, repo: Repo, session: Row, ledger: Ledger, refs: Refs, fo
     for row in rows:
         with found.reading(f"{name} x{row['number']}"):
             _experiment(row, name, last, commits, ledger, refs, found)
-    numbered = {f"refs/council/{name}/x{row['number']}" for row in rows}
+    own = f"refs/council/{name}/"
+    known = {own + part for part in ("end", "best", *(f"x{row['number']}" for row in rows))}
     for ref in refs.before:
-        if ref.startswith(f"refs/council/{name}/x") and ref not in numbered:
-            found.add("ref", ref, "it points to an experiment that the database does not hold")
+        if ref.startswith(own) and ref not in known:
+            found.add("ref", ref, "it points to nothing that the database holds")
     _end(store, session, end, commits, ledger, refs, found)
     _branch(store, session, ledger, refs, found)
 

@@ -32,7 +32,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Report:
-    """What was audited and what was found. `head` is the ledger's last line: its number and its hash."""
+    """What was audited and what was found. `head` is the ledger's last line: its number and its hash.
+
+    In `imported` of the sessions nothing was measured here: they are another program's logs.
+    """
 
     ok: bool
     sessions: int
@@ -40,6 +43,7 @@ class Report:
     calls: int
     head: str
     problems: tuple[Problem, ...]
+    imported: int = 0
 
 
 class Findings:

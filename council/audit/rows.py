@@ -14,10 +14,11 @@ BATCH = 200
 
 def batches(store: Store, tbl: str, key: str) -> Iterator[Row]:
     """Every row in the order of its key; StoreError names what cannot be read."""
-    after = -(2**62)
-    while rows := list(store.query(f"SELECT * FROM [{tbl}] WHERE [{key}] > ? ORDER BY [{key}] LIMIT {BATCH}", after)):
-        yield from rows
-        after = rows[-1][key]
+    found = list(store.query(f"SELECT * FROM [{tbl}] ORDER BY [{key}] LIMIT {BATCH}"))
+    while found:
+        yield from found
+        last = found[-1][key]
+        found = list(store.query(f"SELECT * FROM [{tbl}] WHERE [{key}] > ? ORDER BY [{key}] LIMIT {BATCH}", last))
 
 
 def sessions(store: Store) -> list[Row]:
@@ -27,6 +28,7 @@ def sessions(store: Store) -> list[Row]:
 
 def imported(session: Row) -> bool:
     """Whether a session is another program's log: nothing in it was measured here, and it owns no ref."""
-    with suppress(ValueError, AttributeError):
-        return "imported" in json.loads(session["config"])
+    with suppress(ValueError, TypeError, RecursionError):
+        config = json.loads(session["config"])
+        return isinstance(config, dict) and "imported" in config
     return False

@@ -32,6 +32,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
         show_json(asdict(report))
     else:
         sums = f"{plural(report.sessions, 'session')}, {plural(report.rounds, 'round')}, {count(report.calls)} calls"
+        if report.imported:
+            sums += f", {count(report.imported)} of them imported and not measured here"
         found = [f"{clean(p.kind, 40)}: {clean(p.where, 120)}: {clean(p.what, 400)}" for p in report.problems]
         verdict = "everything adds up" if report.ok else plural(len(found), "problem")
         show([*found, f"{sums}: {verdict}", f"head of the ledger: {clean(report.head, 100)}"])

@@ -214,7 +214,7 @@ def _explained(path: Path, read_only: bool) -> Iterator[None]:
         ) from error
     except PermissionError as error:
         raise StoreUnusable(f"{path} cannot be opened: {error.strerror}", hint="Check its permissions.") from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # a schema of noise breaks even SQLite's message
         if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.InterfaceError):
             raise  # ours to mend, not the user's
         raise StoreUnusable(f"{path} is not a usable database: {error}", hint="Move it away and run again.") from error

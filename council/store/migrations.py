@@ -49,8 +49,8 @@ STEPS: tuple[Callable[[Database], None], ...] = (first,)
 
 
 OBJECTS = (
-    "SELECT type, name, tbl_name, sql FROM sqlite_master "
-    "WHERE NOT (type IN ('table', 'index') AND name LIKE 'sqlite\\_%' ESCAPE '\\')"
+    "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE NOT (type = 'index' AND sql IS NULL) "
+    "AND NOT (type = 'table' AND name IN ('sqlite_sequence', 'sqlite_stat1', 'sqlite_stat4'))"
 )
 """What a database is made of, without the tables and indexes that SQLite adds for itself."""
 
