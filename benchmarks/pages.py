@@ -30,12 +30,15 @@ from tests.report.nights import write  # noqa: E402
 
 PROMISE_MS = 100.0
 CALLS_A_ROUND = 22
+BEFORE = 50
+"""Rounds of a short session before the night, for what compares two."""
+
 PAGES = (
     "/", "/overview.json", "/rounds", "/rounds?verdict=keep&member=opus&q=warmup", "/rounds?sort=delta&page=7",
     "/rounds?sort=cost", "/round/{round}", "/round/{round}.json", "/members", "/member?name=opus", "/sessions",
-    "/search?q=curvature", "/search?q=zebra", "/call?id={call}", "/live.json", "/council", "/council/rounds",
-    "/council/verdicts?_facet=kind", "/council/proposals", "/council/ledger", "/council/cost_by_member_and_step",
-    "/chart/curve.svg?number={round}",
+    "/compare", "/compare?a=night&b=night", "/compare.json?a=night&b=before", "/search?q=curvature", "/search?q=zebra",
+    "/call?id={call}", "/live.json", "/council", "/council/rounds", "/council/verdicts?_facet=kind",
+    "/council/proposals", "/council/ledger", "/council/cost_by_member_and_step", "/chart/curve.svg?number={round}",
 )  # fmt: skip
 """What is asked; the round and the call differ from one time to the next."""
 
@@ -52,11 +55,12 @@ def main() -> int:
         home.mkdir()
         (Path(folder) / ".git").mkdir()
         begun = time.perf_counter()
-        write(home / "council.db", rounds=asked.rounds, calls=CALLS_A_ROUND)
+        write(home / "council.db", rounds=BEFORE, calls=CALLS_A_ROUND, name="before", seed=3)
+        write(home / "council.db", rounds=asked.rounds, calls=CALLS_A_ROUND, name="night")
         with contextlib.closing(Store(home / "council.db", read_only=True)) as store:
             calls = next(store.query("SELECT count(*) AS n FROM calls"))["n"]
             call = store.one("calls", order="id DESC") or {}
-        print(f"{asked.rounds} rounds, {calls} calls, written in {time.perf_counter() - begun:.1f} s")
+        print(f"{BEFORE} and {asked.rounds} rounds, {calls} calls, written in {time.perf_counter() - begun:.1f} s")
         with served(Path(folder)) as (url, pid), contextlib.closing(Store(home / "council.db")) as store:
             turn = itertools.count(10**6)
 

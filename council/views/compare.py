@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from council.views import costs, sessions, status
 from council.views.costs import Costs
+from council.views.once import Once, anew
 from council.views.sessions import Row
 from council.views.status import Status
 
@@ -81,9 +82,14 @@ def every(store: Store) -> tuple[Line, ...]:
     return tuple(Line(**row) for row in store.query(_LIST, MOST))
 
 
-def read(store: Store, one: str, other: str) -> Pair:
+def names(store: Store) -> tuple[str, ...]:
+    """Their names alone, which cost nothing to read."""
+    return tuple(row["name"] for row in store.query("SELECT name FROM sessions ORDER BY id DESC LIMIT ?", MOST))
+
+
+def read(store: Store, one: str, other: str, once: Once = anew) -> Pair:
     """Two sessions by name. Raises UsageError for one that is not there."""
-    sides = [Side(status.read(store, name), costs.read(store, name)) for name in (one, other)]
+    sides = [Side(status.read(store, name, once), costs.read(store, name, once)) for name in (one, other)]
     return Pair(sides[0], sides[1], _differs(_conditions(store, one), _conditions(store, other)))
 
 

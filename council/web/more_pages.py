@@ -32,10 +32,10 @@ def sessions_page(store: Store, ask: Ask, reader: Reader) -> Page:
 
 def compare_page(store: Store, ask: Ask, reader: Reader) -> Page:
     """Two sessions side by side."""
-    names = [line.name for line in compare.every(store)]
+    names = compare.names(store)
     one = ask.args.get("a") or names[0]
     other = ask.args.get("b") or names[min(1, len(names) - 1)]
-    found = compare.read(store, one, other)
+    found = compare.read(store, one, other, reader.once)
     return Page({"pair": found, "names": names, "sides": (found.one, found.other)}, found.as_json())
 
 

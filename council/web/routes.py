@@ -15,7 +15,7 @@ from datasette.utils.asgi import Request, Response
 from council.errors import CouncilError, UsageError
 from council.ui import svg
 from council.ui.jsonlines import line
-from council.views import sessions, status, watch
+from council.views import compare, sessions, status, watch
 from council.views.words import clean
 from council.web import more_pages, pages
 from council.web.guard import DRAWING, OURS
@@ -87,11 +87,10 @@ def _ask(request: Request) -> Ask:
 def _frame(store: Store, ask: Ask, reader: Reader) -> dict[str, Any]:
     """What every page shows around itself."""
     session = sessions.find(store, ask.session)
-    names = [row["name"] for row in store.query("SELECT name FROM sessions ORDER BY id DESC LIMIT 200")]
     now = reader.now() if session["name"] == status.newest(store) else None
     return {
         "session": session["name"],
-        "names": names,
+        "names": compare.names(store),
         "seq": watch.changed(store),
         "live": now is not None,
         "now": pages.now_text(now),

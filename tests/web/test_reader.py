@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import closing, contextmanager
 
+import pytest
+
 from council.store import Store
+from council.web.more_pages import compare_page
+from council.web.pages import Ask
 from council.web.reader import Reader
 from tests.web.conftest import ask, lab, serve, write
 
@@ -40,3 +44,26 @@ def test_the_overview_says_how_often_a_gain_was_looked_at(tmp_path):
         store.insert("closings", {"session": book["session"], "at": book["at"], **told})
     with contextmanager(serve)(home) as served:
         assert "6 fresh pairs (look 2)" in ask(served, "/")[2]
+
+
+def test_sessions_are_compared_without_adding_up_their_calls_again(tmp_path):
+    home = lab(tmp_path)
+    for name in ("before", "night"):
+        write(home / "council.db", rounds=2, name=name)
+    reader, told = Reader(home), Ask({"a": "night", "b": "before"}, "/compare")
+    with closing(Store(home / "council.db")) as store:
+        assert _added_up(store, lambda: compare_page(store, told, reader)) == 2
+        assert _added_up(store, lambda: compare_page(store, told, reader)) == 0
+        call = store.one("calls", order="id DESC", session=2) or {}
+        store.insert("calls", {**{k: v for k, v in call.items() if k != "id"}, "attempt": 99})
+        assert _added_up(store, lambda: compare_page(store, told, reader)) == 2
+    reader.close()
+
+
+def _added_up(store, make):
+    """How many statements read calls with their replies while a page was made."""
+    seen, query = [], store.query
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "query", lambda sql, *values: (seen.append(sql), query(sql, *values))[1])
+        make()
+    return sum("JOIN replies" in sql for sql in seen)
