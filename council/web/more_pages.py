@@ -32,6 +32,7 @@ def sessions_page(store: Store, ask: Ask, reader: Reader) -> Page:
 
 def compare_page(store: Store, ask: Ask, reader: Reader) -> Page:
     """Two sessions side by side."""
+    sessions.find(store)  # says so where there is none
     names = compare.names(store)
     one = ask.args.get("a") or names[0]
     other = ask.args.get("b") or names[min(1, len(names) - 1)]

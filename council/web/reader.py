@@ -40,6 +40,15 @@ class Reader:
         """Whether a session has ever begun here."""
         return self.path.is_file()
 
+    @property
+    def blank(self) -> bool:
+        """Whether the file holds no table yet: a session has only just made it, or was killed before it could."""
+        try:
+            with self.path.open("rb") as file:
+                return int.from_bytes(file.read(32)[28:]) <= 1  # pages, of which the first is SQLite's own
+        except OSError:
+            return False
+
     async def read(self, view: Callable[[Store], T]) -> T:
         """What a view makes of the store."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: view(self._store()))

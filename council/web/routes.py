@@ -67,6 +67,8 @@ def _route(name: str, maker: Maker) -> Callable[..., Any]:
                 return await _empty(datasette, request, ask, as_json)
             return await _error(datasette, request, ask, as_json, 404, error)
         except CouncilError as error:
+            if reader.blank:
+                return await _empty(datasette, request, ask, as_json)
             return await _error(datasette, request, ask, as_json, 500, error)
         if as_json:
             return _json(page.json)
