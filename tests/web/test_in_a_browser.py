@@ -151,6 +151,18 @@ def test_no_page_is_wider_than_a_phone(page, plain, hostile, path):
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+@pytest.mark.parametrize(
+    "path", ["/council?sql=select+*+from+books", "/council/who_voted_for_what_was_kept", "/council/verdicts/1",
+             "/council/verdicts"]
+)  # fmt: skip
+def test_cells_of_raw_tables_hold_their_value_alone_on_a_phone(page, plain, path):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(plain.url + path)
+    before = "[...document.querySelectorAll('td')].map(cell => getComputedStyle(cell, '::before').content)"
+    assert set(page.evaluate(before)) == {"none"}
+    assert page.locator("thead").is_visible() and page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_no_figure_runs_into_another_on_a_phone(page, plain):
     page.set_viewport_size(PHONE)
     page.goto(plain.url + "/")
