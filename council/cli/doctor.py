@@ -46,5 +46,6 @@ def command(ctx: click.Context, online: bool, as_json: bool) -> None:
                 f"{paint(f'{check.state:7}', styles[check.state], colour)}  {told[0]}",
                 *(f"         {x}" for x in told[1:]),
             ]
-        show([*lines, "", "Ready: council run --offline --rounds 6" if ok else "Not ready: mend what is missing."])
+        ready = next((check.what for check in found if check.name == "session"), "")
+        show([*lines, "", f"Ready: {ready}" if ok else "Not ready: mend what is missing."])
     ctx.exit(0 if ok else 1)
