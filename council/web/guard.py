@@ -123,9 +123,8 @@ class _Answer:
             self.held.append(message.get("body", b""))
             if message.get("more_body"):
                 return
-            body = _inert(
-                b"".join(self.held), "text/csv" if self.path.endswith(".csv") else _header(self.start, b"content-type")
-            )
+            table = self.path.endswith(".csv") and self.start["status"] == 200
+            body = _inert(b"".join(self.held), "text/csv" if table else _header(self.start, b"content-type"))
             self.start["headers"] = [
                 *(pair for pair in _headers(self.start) if pair[0].lower() != b"content-length"),
                 (b"content-length", str(len(body)).encode()),

@@ -6,18 +6,22 @@ Datasette calls these functions by their names. How to extend: a page goes into 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from datasette import hookimpl
 from datasette.app import Datasette
-from datasette.utils.asgi import Forbidden, NotFound, Response
-from datasette.views.base import DatasetteError
+from datasette.utils.asgi import Response
+from datasette.utils.sqlite import sqlite3
 
 from council.ui import report
 from council.views import sentences, words
-from council.web import data, queries
+from council.web import data, queries, refusals
 from council.web.quiet import Quiet
 from council.web.routes import ROUTES
+
+THEIRS = re.compile(r"/council([/.]|$)")
+"""Addresses that Datasette answers."""
 
 
 @hookimpl
@@ -79,6 +83,12 @@ def render_cell(column: str, value: object) -> Any:
 
 
 @hookimpl
+def prepare_connection(conn: Any, database: str, datasette: Datasette) -> None:
+    """No statement makes a value that fills the memory."""
+    conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, refusals.LONGEST)
+
+
+@hookimpl
 def canned_queries(datasette: Datasette, database: str, actor: Any) -> dict[str, Any]:
     """The usual questions of an audit."""
     return dict(queries.QUERIES) if database == "council" else {}
@@ -89,16 +99,11 @@ def handle_exception(datasette: Datasette, request: Any, exception: BaseExceptio
     """An error as a page in words; Datasette's own would print its local variables on the terminal."""
 
     async def answer() -> Response:
-        status = (
-            getattr(exception, "status", 500) if isinstance(exception, DatasetteError | NotFound | Forbidden) else 500
-        )
-        said = (
-            words.clean(exception, 300)
-            if status != 500
-            else f"{type(exception).__name__}: {words.clean(exception, 300)}"
-        )
+        status, said = refusals.told(exception, bool(THEIRS.match(request.path)))
         if request.path.endswith(".json"):
             return Response.json({"ok": False, "status": status, "error": said}, status=status)
+        if request.path.endswith(".csv"):
+            return Response.text(f"{said}\n", status=status)
         body = await datasette.render_template("error.html", {"status": status, "error": said}, request=request)
         return Response.html(body, status=status)
 

@@ -7,6 +7,7 @@ printed would carry escapes to the terminal. How to extend: a library that print
 from __future__ import annotations
 
 import io
+import warnings
 from typing import Any, TextIO
 
 from datasette.database import Database, Results
@@ -15,6 +16,7 @@ from datasette.utils.sqlite import sqlite3
 from council.web.guard import visible
 
 sqlite3.enable_callback_tracebacks(False)  # Datasette turns them on: a failing SQL function would print its argument
+warnings.filterwarnings("ignore", r"coroutine '.*' was never awaited", RuntimeWarning)  # left by a facet that fails
 
 
 class Quiet(Database):

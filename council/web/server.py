@@ -27,8 +27,7 @@ SETTINGS = {
     "default_cache_ttl": 0,
     "default_page_size": 100,
     "max_returned_rows": 2000,
-    "num_sql_threads": 2,
-    "sql_time_limit_ms": 3000,
+    "num_sql_threads": 4,
     "truncate_cells_html": 400,
     "max_csv_mb": 64,
 }
@@ -40,7 +39,7 @@ def application(home: Path, host: str = "127.0.0.1") -> App:
     from datasette.app import Datasette
     from datasette.plugins import pm
 
-    from council.web import data, plugin
+    from council.web import data, plugin, refusals
     from council.web.reader import Reader
 
     if not pm.is_registered(plugin):
@@ -48,7 +47,7 @@ def application(home: Path, host: str = "127.0.0.1") -> App:
         pm.unregister(name="datasette.handle_exception")
     made = Datasette(
         [],
-        settings=SETTINGS,
+        settings={**SETTINGS, "sql_time_limit_ms": refusals.SECONDS * 1000},
         template_dir=str(HERE / "templates"),
         static_mounts=[("assets", str(HERE / "static"))],
         metadata=data.metadata(),

@@ -25,6 +25,7 @@ ASKED = (
     "/council?sql=select+escape_fts(x'ff')",
     "/council?sql=select+escape_fts(1)",
     *(f"/council/proposals?{name}={quote(ACTS)}" for name in ("_sort", "_facet", "_where", "_next", "_col", "_search")),
+    f"/council/proposals?_facet_array={quote(ACTS)}",
     f"/council/proposals?{quote(ACTS)}__gt=1",
     f"/council/{quote(ACTS)}",
     f"/{quote(ACTS)}",
