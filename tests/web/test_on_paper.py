@@ -30,6 +30,16 @@ def test_a_page_is_whole_on_paper(page, plain, path):
     assert page.evaluate(CUT) == [] and not page.locator("nav").first.is_visible()
 
 
+@pytest.mark.parametrize("path", ["/", "/rounds", "/council/verdicts"])
+def test_a_page_is_dark_on_light_on_paper_whatever_the_screen_prefers(page, plain, path):
+    page.emulate_media(media="print", color_scheme="dark")
+    page.goto(plain.url + path)
+    style = "getComputedStyle(document.documentElement)"
+    seen = [page.evaluate(f"{style}.{what}") for what in ("backgroundColor", "color", "colorScheme")]
+    paper, ink = (sum(map(int, colour[4:-1].split(","))) for colour in seen[:2])
+    assert paper > 740 and ink < 200 and seen[2] == "light"
+
+
 @pytest.mark.parametrize("attack", [False, True], ids=["plain", "hostile"])
 def test_the_report_is_whole_on_paper(page, tmp_path, attack):
     with closing(Store(nights.write(tmp_path / "c.db", rounds=20, hostile=attack), read_only=True)) as store:
