@@ -76,7 +76,7 @@ class Guard:
             await _refuse(send, 414, f"The address is longer than {ADDRESS_BYTES} bytes. Ask a shorter question.")
         elif scope["query_string"].count(b"&") >= MOST_PARAMETERS:
             await _refuse(send, 400, f"The address has more than {MOST_PARAMETERS} parameters. Ask for fewer.")
-        elif scope["path"].startswith("/-/"):
+        elif scope["path"].startswith(("/-/", "//")):  # Datasette would redirect `//evil.example/` to that host
             await _refuse(send, 404, "There is no such page.")
         elif not self._known(scope):
             await _refuse(send, 421, "This host name is not one of this server's. Use http://127.0.0.1 and its port.")

@@ -43,3 +43,9 @@ def test_a_long_address_is_refused_in_words(plain):
 
 def test_a_number_of_thousands_of_digits_is_no_round(plain):
     assert ask(plain, "/round/" + "0" * 9 + "9" * 5000)[0] == 404
+
+
+@pytest.mark.parametrize("path", ["//evil.example/", "//evil.example/%5c", "/%2fevil.example/", "/%5cevil.example/"])
+def test_no_address_leads_to_another_host(plain, path):
+    status, headers, _ = ask(plain, path)
+    assert status == 404 or not headers["location"].startswith(("//", "/\\", "http"))
