@@ -20,8 +20,9 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from council.config_members import DOTTED, Allowed, MemberConfig, Section, one_of
+from council.config_members import DOTTED, Allowed, MemberConfig, Section, may_hold_a_key, one_of
 from council.errors import ConfigError
+from council.redact import MARK, clean, redact
 
 RULES = ("forecast", "borda", "schulze")
 """The rules that come with the council; they make a pick of the ballots."""
@@ -32,7 +33,7 @@ _Place = tuple[str | int, ...]
 _PATH = re.compile(r"[A-Za-z0-9_.?\[\]-]{1,100}")
 _LIST = "allowed: a list of at least one {name, kind}"
 _CORE = "tag:yaml.org,2002:"
-
+_SECRET = f"{MARK} looks like a key; a key stands in an environment variable, and api_key_env holds the variable's name"
 
 _INSIDE = re.compile(r"(?!/|(.*/)?\.\.(/|$)).*\S.*").fullmatch
 _FILE = Allowed("the path of a file inside the repository", test=_INSIDE)
@@ -141,7 +142,8 @@ def load(path: Path) -> Config:
 
 
 def _broken(path: Path, problems: Iterable[tuple[int, str]]) -> ConfigError:
-    lines = [f"{path}:{line}: {text}" for line, text in sorted(dict.fromkeys(problems), key=lambda found: found[0])]
+    told = sorted(dict.fromkeys(problems), key=lambda found: found[0])
+    lines = [f"{path}:{line}: {redact(text)}" for line, text in told]
     lines[SHOWN:] = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     return ConfigError("\n".join(lines), hint=f"Nothing was started. Mend {path} and run again.")
 
@@ -217,11 +219,15 @@ class _Reader:
             else:
                 self.lines[here] = key.start_mark.line + 1
                 data[key.value] = self._build(value, here)
+                if redact(key.value) != key.value:
+                    self._fault(here, key, _SECRET)
         return data
 
     def _scalar(self, node: yaml.ScalarNode, kind: str, place: _Place) -> Any:
-        quoted = _show(node.value)
+        quoted = _show(node.value, place)
         self.shown[place] = quoted if kind in ("str", "null") else quoted.strip("'\"")
+        if redact(node.value) != node.value:
+            self._fault(place, node, _SECRET)
         self.shown[place] += " (false or true in YAML unless quoted)" * (kind == "bool")
         try:
             value = node.value if kind == "timestamp" else yaml.SafeLoader("").construct_object(node)
@@ -241,7 +247,7 @@ def _explain(error: ValidationError, reader: _Reader) -> dict[_Place, tuple[int,
     found: dict[_Place, tuple[int, str]] = {}
     for problem in error.errors(include_url=False):
         kind, place = problem["type"], problem["loc"] + tuple(*problem.get("ctx", {}).get("at", ()))
-        shown = reader.shown.get(place) or _show(problem["input"])
+        shown = reader.shown.get(place) or _show(problem["input"], place)
         if kind == "extra_forbidden":
             text = f"{_path(place)}: unknown key; {one_of(*_keys(place[:-1])).describe(place[-1])}"
         elif kind == "missing":
@@ -264,10 +270,13 @@ def _keys(place: _Place) -> tuple[str, ...]:
 
 def _path(place: _Place) -> str:
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+    text = redact(text)
     return text if _PATH.fullmatch(text) else _show(text)
 
 
-def _show(value: object) -> str:
-    """A value as an error shows it: escaped, on one line, not longer than 60 characters."""
-    text = "nothing" if value is None or value == "" else ascii(value)
+def _show(value: object, place: _Place = ()) -> str:
+    """A value as an error shows it: without keys, escaped, on one line, not longer than 60 characters."""
+    if may_hold_a_key(place[-1] if place else "", value):
+        return "its value, not shown,"
+    text = "nothing" if value is None or value == "" else ascii(clean(value))
     return text if len(text) <= 60 else text[:59] + "…"

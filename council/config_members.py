@@ -79,6 +79,7 @@ DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*").fullmatch
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}").fullmatch
 _URL = re.compile(r"https?://[^\s/?#@]+[^\s?#@]*").fullmatch
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}").fullmatch
+_RANDOM = re.compile(r"(?=.*\d)[A-Za-z0-9]{20,}").fullmatch
 _MODEL = re.compile(r"\S{1,200}").fullmatch
 
 _WORD = Allowed("1 to 32 of a-z, 0-9, dot, dash and underscore, the first a letter or digit", test=_NAME)
@@ -91,6 +92,16 @@ _EFFORT = Allowed(
     lambda value: value is None or (isinstance(value, int) and value >= 1024),
 )
 Dollars = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False), _DOLLARS]
+
+
+def may_hold_a_key(key: str | int, value: object) -> bool:
+    """Whether no error may show the value of this key of a member, since a secret of any shape may stand in it."""
+    return OWN_KEYS.get(str(key)) == "api_key_env" or (key == "base_url" and bool(re.search("[@?#]", str(value))))
+
+
+def _names_a_variable(value: str | None) -> bool:
+    """Whether it is such a name and not a key: long, random and without an underscore."""
+    return value is None or bool(_VARIABLE(value) and not _RANDOM(value))
 
 
 class PriceConfig(Section):
@@ -113,7 +124,7 @@ class MemberConfig(Section):
     ] = None
     api_key_env: Annotated[
         str | None,
-        Allowed("the name of an environment variable, not the key itself", test=lambda v: v is None or _VARIABLE(v)),
+        Allowed("the name of an environment variable, not the key itself", test=_names_a_variable),
     ] = None
     price: PriceConfig | None = None
     max_tokens: Annotated[
