@@ -6,9 +6,9 @@ a CouncilError whatever would end the night later: a broken council.yaml, a dirt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 from council import judge, spend
 from council.assembly import judges_of, members_of
@@ -19,27 +19,13 @@ from council.executors.local import tier_here
 from council.members import BUILTIN
 from council.members.base import Member
 from council.repo import Repo, valid_session_name
+from council.stops import late
 from council.store import Row, Store
+from council.terms import Request, Terms, agreed
 from council.types import TRAIN_PY
 from council.voting import FORECAST
 
-
-@dataclass(frozen=True)
-class Request:
-    """What the command line asked for. `resume`: None for a new session, '' for the last one, else a name."""
-
-    root: Path
-    config: Path
-    rounds: int | None = None
-    budget: float | None = None
-    offline: bool = False
-    session: str | None = None
-    resume: str | None = None
-    from_worktree: bool = False
-    accept_unsandboxed: bool = False
-    until: str | None = None
-    max_usd: float | None = None
-    confirm: bool = False  # only a closing, for which nobody has to be there
+__all__ = ["Plan", "Prepared", "Request", "budget_of", "plan", "prepare", "program_text"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +51,7 @@ class Prepared:
 
     request: Request
     repo: Repo
-    config: Config
+    terms: Terms
     members: dict[str, Member]
     absent: dict[str, str]
     name: str
@@ -74,6 +60,11 @@ class Prepared:
     done: int
     spent: float
     sandbox: str
+
+    @property
+    def config(self) -> Config:
+        """The configuration that holds."""
+        return self.terms.config
 
 
 def plan(request: Request) -> Plan:
@@ -84,8 +75,7 @@ def plan(request: Request) -> Plan:
 def _planned(ready: Prepared) -> Plan:
     kinds = {m.name: m.kind for m in ready.config.members}
     notes = [] if len(ready.members) > 2 else ["with two members each ballot ranks one proposal"]
-    if bill := _bill(ready):
-        notes.append(bill)
+    notes += [note for note in (_bill(ready), *_told(ready)) if note]
     return Plan(
         session=ready.name,
         resumed=ready.old is not None,
@@ -99,6 +89,16 @@ def _planned(ready: Prepared) -> Plan:
         sandbox=ready.sandbox,
         notes=tuple(notes),
     )
+
+
+def _told(ready: Prepared) -> Iterator[str]:
+    """What a resumed session remembers or has done, and the hour, in sentences."""
+    if hour := ready.terms.until:
+        yield f"no round begins after {hour:%H:%M} on {hour:%Y-%m-%d}"
+    if ready.old and ready.terms.offline and not ready.request.offline:
+        yield "it was opened offline; --online seats the members that need the network"
+    if ready.old and ready.done >= ready.config.stop.rounds:
+        yield f"all its rounds are done; to go further say how many in total: --rounds {ready.done + 6}"
 
 
 def _bill(ready: Prepared) -> str:
@@ -116,9 +116,7 @@ def budget_of(config: Config) -> float | None:
 
 
 def prepare(request: Request) -> Prepared:
-    config = load(request.config).override(
-        budget=request.budget, rounds=request.rounds, until=request.until, max_usd=request.max_usd
-    )
+    told = load(request.config)
     repo = Repo.open(request.root)
     repo.check_free()
     path = repo.root / ".council" / "council.db"
@@ -126,24 +124,44 @@ def prepare(request: Request) -> Prepared:
     try:
         old = _resumed(store, request)
         name = old["name"] if old else _name(store, request)
-        done = _rounds_done(store, old["id"]) if store and old else 0
+        begun, done = _rounds(store, old["id"]) if store and old else (0, 0)
         spent = sum(Calls(store, old["id"]).money()) if store and old else 0.0
     finally:
         if store:
             store.close()
+    terms = agreed(request, told, old, begun)
+    config = terms.config
+    if old and not request.confirm:
+        terms = _in_time(terms, name, done)
     _check_rule(config, old)
     commit = old["commit"] if old else repo.start_commit(from_worktree=request.from_worktree, program=config.program)
     if not old:
         program_text(repo, config.program)
-    members, absent = members_of(config, offline=request.offline)
+    members, absent = members_of(config, offline=terms.offline)
     if len(members) < 2 and not request.confirm:
         why = "; ".join(f"{name}: {reason}" for name, reason in absent.items()) or "council.yaml names only one"
         raise NoCouncil(
             f"a council needs two members, {len(members)} is present ({why})",
             hint="Add members to council.yaml; random, optuna and textbook need no key.",
         )
-    sandbox = _sandbox(request, config, members)
-    return Prepared(request, repo, config, members, absent, name, old, commit, done, spent, sandbox)
+    sandbox = _sandbox(request, terms, members)
+    return Prepared(request, repo, terms, members, absent, name, old, commit, done, spent, sandbox)
+
+
+def _in_time(terms: Terms, name: str, done: int) -> Terms:
+    """The terms of a session that goes on. Raises UsageError if its hour is over and rounds are left.
+
+    One whose rounds are all done has only its closing before it, for which no hour counts.
+    """
+    if done >= terms.config.stop.rounds:
+        return replace(terms, until=None)
+    if terms.until and late(terms.until, datetime.now()):
+        raise UsageError(
+            f"the hour to stop of session {name} is over: {terms.until:%H:%M} on {terms.until:%Y-%m-%d}",
+            kept=f"Nothing was started; {done} of {terms.config.stop.rounds} rounds are done and kept.",
+            hint=f"Say until when it goes on: council run --resume {name} --until HH:MM, or --until never.",
+        )
+    return terms
 
 
 def _check_rule(config: Config, old: Row | None) -> None:
@@ -153,13 +171,14 @@ def _check_rule(config: Config, old: Row | None) -> None:
         judge.rule(name)
 
 
-def _sandbox(request: Request, config: Config, members: dict[str, Member]) -> str:
+def _sandbox(request: Request, terms: Terms, members: dict[str, Member]) -> str:
     """The tier edited code is shut into. Raises MachineFault if there is none and nobody accepted that.
 
     Built-in members that need no network change train.py in known ways only: alone they may run without.
     """
+    config = terms.config
     kinds = {m.name: m.kind for m in config.members}
-    known = request.offline and all(kinds[name] in BUILTIN for name in members)
+    known = terms.offline and all(kinds[name] in BUILTIN for name in members)
     asked = config.lab.sandbox
     tier, problem = ("none", "lab.sandbox is none") if asked == "none" else tier_here(asked)
     if tier == "none" and not (known or request.accept_unsandboxed):
@@ -217,7 +236,9 @@ def _name(store: Store | None, request: Request) -> str:
     return name
 
 
-def _rounds_done(store: Store, session: int) -> int:
+def _rounds(store: Store, session: int) -> tuple[int, int]:
+    """(rounds that have begun, rounds that are done)."""
     found = store.one("session_ends", order="id DESC", session=session)
     last = store.one("rounds", order="round DESC", session=session)
-    return max(found["rounds"] if found else 0, (last["round"] - 1) if last else 0)
+    begun = int(last["round"]) if last else 0
+    return begun, max(int(found["rounds"]) if found else 0, begun - 1)

@@ -27,12 +27,13 @@ from council.errors import CouncilError, MachineFault
 from council.events import Emit, Event
 from council.live import live
 from council.lock import hold
-from council.plan import Plan, Prepared, Request, budget_of, plan, prepare, program_text
+from council.plan import Plan, Prepared, budget_of, plan, prepare, program_text
 from council.repo import Repo
 from council.room import MEMBER_SECONDS, Room
 from council.running import runs
-from council.stops import broke, late, until
+from council.stops import broke, late
 from council.store import Row, Store, now
+from council.terms import Request
 from council.types import Role
 
 __all__ = ["Ending", "Plan", "Request", "plan", "run"]
@@ -84,7 +85,6 @@ class Night:
         self.room = self._room()
         self.calls = Calls(store, self.room.sid, ready.members, cap=ready.config.stop.max_usd)
         store.secrets = self.calls.values
-        self.until = until(ready.config.stop.until, datetime.now())
 
     def _room(self) -> Room:
         ready, config = self.ready, self.ready.config
@@ -101,7 +101,7 @@ class Night:
             judges=tuple(sorted(voters & set(ready.members))),
             executor=executor,
             rule=judge["rule"],
-            budget=budget_of(config) if ready.request.budget or not ready.old else session["budget"],
+            budget=budget_of(config),
             device=config.lab.device,
             sandbox=ready.sandbox,
             emit=self.emit,
@@ -120,7 +120,7 @@ class Night:
             "at": now(),
             "seed": secrets.token_hex(32),
             "commit": ready.commit,
-            "config": to_public(ready.config),
+            "config": {**to_public(ready.config), "offline": ready.terms.offline},
             "program": program_text(ready.repo, ready.config.program),
             "budget": budget_of(ready.config),
             "versions": versions,
@@ -182,7 +182,7 @@ class Night:
                 return 128 + self.killed, "stopped at once"
 
     async def _rounds(self) -> tuple[int, str]:
-        room, total = self.room, self.ready.config.stop.rounds
+        room, total, hour = self.room, self.ready.config.stop.rounds, self.ready.terms.until
         council, experiments = deliberation.build(room), experiment.build(room)
         last = self.store.one("rounds", order="round DESC", session=room.sid)
         round_ = last["round"] if last else 1
@@ -190,7 +190,7 @@ class Night:
             await ground(room)
             if self.room.stopping:
                 return 130, "stopped after the experiment"
-            if reason := late(self.until, datetime.now()) or broke(self.store, room.sid, round_ - 1, room.members):
+            if reason := late(hour, datetime.now()) or broke(self.store, room.sid, round_ - 1, room.members):
                 await close_session(room, self.ready.config.judge.closing_pairs)
                 return 0, reason
             if round_ > total:

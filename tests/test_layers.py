@@ -28,7 +28,7 @@ LAYERS = (
         *("records", "room", "brief", "debated", "proposing", "voting", "running", "settling"),
         *("assembly", "baseline", "live", "audit", "calls", "spend", "learned", "refit", "closing", "stops"),
         *("simulate", "simulate_night", "simulate_picks", "simulate_table", "simulate_world"),
-        *("deliberation", "experiment", "session", "plan", "replay", "resume", "exam", "importing", "loading"),
+        *("deliberation", "experiment", "session", "plan", "terms", "replay", "exam", "importing", "loading"),
     ),
     ("views",),
     ("ui", "web", "cli", "__main__"),

@@ -23,9 +23,9 @@ TOLD = 12
 @click.command("run")
 @click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="Rounds in total, those already done included.")
 @click.option("--budget", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds of training per run.")
-@click.option("--until", metavar="HH:MM", help="Stop when the clock shows this, after the round at hand.")
+@click.option("--until", metavar="HH:MM", help="Stop when the clock shows this, after the round at hand; or: never.")
 @click.option("--max-usd", type=click.FloatRange(min=0, min_open=True), metavar="X", help="Most dollars to spend.")
-@click.option("--offline", is_flag=True, help="Only members that need no network.")
+@click.option("--offline/--online", default=None, help="Only members that need no network, or all. [default: all]")
 @click.option("--session", metavar="NAME", help="Name of the new session. [default: today's date]")
 @click.option(
     "--resume",
@@ -53,7 +53,7 @@ def command(
     budget: float | None,
     until: str | None,
     max_usd: float | None,
-    offline: bool,
+    offline: bool | None,
     session: str | None,
     resume: str | None,
     dry_run: bool,
@@ -66,6 +66,9 @@ def command(
 
     Ctrl-C once ends it after the experiment, twice at once; either way --resume goes on. Your checkout, index and
     branch are not touched: kept edits are commits on the branch council/SESSION.
+
+    A resumed session keeps the --rounds, --budget, --until, --max-usd and --offline that it was opened with; what is
+    said again holds for this run.
 
     \b
     Example:

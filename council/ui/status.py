@@ -89,7 +89,7 @@ def plan(found: Plan) -> list[str]:
     verb = "Resuming" if found.resumed else "Starting"
     done = f" ({found.done} done)" if found.resumed else ""
     told = [
-        f"{verb} session {clean(found.session)}: {plural(found.rounds, 'round')}{done}, {_budget(found)}, "
+        f"{verb} session {clean(found.session)}: {plural(found.rounds, 'round')}{done}, {_budget(found)}"
         f"{_about(found)}.",
         f"Members: {', '.join(present)}.",
         *([f"Absent: {', '.join(absent)}."] if absent else []),
@@ -111,8 +111,10 @@ def _about(found: Plan) -> str:
     """How long all of it takes, roughly: every experiment also starts up and is scored."""
     budget = BUDGETS[_machine(found)] if found.budget is None else found.budget
     rounds = max(0, found.rounds - found.done)
+    if not rounds:
+        return ""
     runs = rounds + (0 if found.resumed else BASELINES)
-    return f"about {duration(runs * (budget * 1.3 + OVERHEAD) + rounds * DELIBERATION)} in all"
+    return f", about {duration(runs * (budget * 1.3 + OVERHEAD) + rounds * DELIBERATION)} in all"
 
 
 def _machine(found: Plan) -> str:
