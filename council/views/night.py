@@ -117,7 +117,22 @@ def summary(night: Night) -> list[str]:
 
 def told(found: Status, paid: Costs, proposals: int) -> list[str]:
     """The same for a face that has not read the whole night."""
+    if found.booked is None and found.ended is None:
+        return _begins(found, paid)
     return [_ran(found, paid, proposals), _came_out(found), _paid(found, paid)]
+
+
+def _begins(found: Status, paid: Costs) -> list[str]:
+    """Of a session that has not booked its baseline yet: it may be running, or have been cut off there."""
+    ended = f"{plural(paid.experiments, 'run')} of it {'has' if paid.experiments == 1 else 'have'} ended"
+    begun = f"experiment {found.running.number} has begun" if found.running else ""
+    parts = [part for part in (ended if paid.experiments else "", begun) if part]
+    said = [f"The baseline is measured first: {' and '.join(parts) or 'its first run has not begun'}."]
+    who = f"{plural(len(found.members), 'member')} {'takes' if len(found.members) == 1 else 'take'} part"
+    said.append(f"{who}; the first round begins once the baseline is booked.")
+    if paid.calls:
+        said.append(f"{plural(paid.calls, 'call')} cost {spent(paid.cost_usd, paid.unanswered_usd)}.")
+    return said
 
 
 def _ran(found: Status, paid: Costs, proposals: int) -> str:

@@ -116,8 +116,8 @@ def overview(store: Store, ask: Ask, reader: Reader) -> Page:
 
 
 def stairs(reader: Reader, found: staircase.Staircase, ask: Ask) -> str:
-    """The staircase with a link behind each run, drawn anew only when it has changed."""
-    if not found.runs:
+    """The staircase with a link behind each run, drawn anew only when it changed; nothing before the first booking."""
+    if not found.bookings:
         return ""
     key = ("stairs", found.session, ask.session, len(found.runs), found.runs[-1].kind, len(found.bookings))
     return reader.once(key, lambda: charts.staircase(found, lambda n: ask.url(f"/round/{n}"), width=1140, height=310))
