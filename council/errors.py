@@ -6,7 +6,8 @@
     ├── RepositoryError          2  git is missing, dirty, or in the way
     ├── AlreadyRunning           2  another `council run` holds the lock
     ├── StoreError               1  the database cannot be written (full disk, I/O)
-    │   └── StoreUnusable        2  the database cannot be used at all (read-only, other version, not ours)
+    │   ├── StoreUnusable        2  the database cannot be used at all (read-only, other version, not ours)
+    │   └── StoreBroken          1  its rows contradict each other
     ├── RuleFailed               1  a rule of one's own could not count the ballots
     ├── NoCouncil                2  fewer than two members are present
     ├── EditError                1  an edit does not apply (a value for the guard, never seen by the user)
@@ -70,6 +71,10 @@ class StoreUnusable(StoreError):
     """The database cannot be opened for this purpose."""
 
     exit_code = 2
+
+
+class StoreBroken(StoreError):
+    """Rows of the database contradict each other: somebody edited it, or the council that wrote it was at fault."""
 
 
 class RuleFailed(CouncilError):

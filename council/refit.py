@@ -104,6 +104,7 @@ def rounds(store: Store, session: int, before: int = NEVER) -> list[Round]:
 
     Settlements are those the ledger recorded before its line `before`.
     """
+    tallies = store.rows("tallies", order="round", session=session)  # first: what it ranks was there before it
     author = {r["id"]: r["member"] for r in store.query("SELECT id, member FROM proposals WHERE session = ?", session)}
     cast: dict[int, list[Forecast]] = defaultdict(list)
     for r in store.query("SELECT round, judge, proposal, p, own FROM forecasts WHERE session = ? ORDER BY id", session):
@@ -113,8 +114,8 @@ def rounds(store: Store, session: int, before: int = NEVER) -> list[Round]:
         settled[r["round"]].append((r["voted"], outcome(r["sigmas"])))
     found: list[Round] = []
     stood: set[int] = set()
-    for tally in store.rows("tallies", order="round", session=session):
-        standing = {p: author[p] for p in tally["ranking"]}
+    for tally in tallies:
+        standing = {p: author[p] for p in tally["ranking"] if p in author}
         stood |= set(standing)  # a runner-up of an earlier round may settle in this one
         mine = [(p, r) for p, r in settled[tally["round"]] if p in stood]
         found.append(Round(standing, cast[tally["round"]], mine))

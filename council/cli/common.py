@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from council.errors import RepositoryError, StoreUnusable
+from council.errors import RepositoryError, StoreBroken, StoreUnusable
 
 if TYPE_CHECKING:
     from council.store import Store
@@ -46,19 +46,35 @@ def database(top: Path) -> Path:
     return top / ".council" / "council.db"
 
 
+_MISFITS = (ArithmeticError, AttributeError, LookupError, RecursionError, StopIteration, TypeError, ValueError)
+"""What code stumbles over when rows do not hold what the council writes into them."""
+
+
 @contextmanager
 def reading(ctx: click.Context) -> Iterator[Store]:
-    """The database, read-only, for the length of a block."""
+    """The database, read-only, for the length of a block that also shows what it read.
+
+    Where the rows contradict each other the error says so; but an audit that stumbles is at fault itself.
+    """
     path = database(root(ctx))
     if not path.is_file():
         raise StoreUnusable(
             f"no session has run here yet: there is no {path}", hint="Start one: council run --offline --rounds 2"
         )
     from council.store import Store
+    from council.views.words import clean
 
     store = Store(path, read_only=True)
     try:
         yield store
+    except _MISFITS as error:
+        if ctx.info_name == "audit":
+            raise
+        raise StoreBroken(
+            f"what {path} holds does not fit together ({type(error).__name__}: {clean(error, 200)})",
+            kept="Nothing was changed.",
+            hint="See `council audit`. If it finds nothing wrong, report this with the output of COUNCIL_TRACEBACK=1.",
+        ) from error
     finally:
         store.close()
 

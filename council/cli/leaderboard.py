@@ -41,9 +41,9 @@ def command(ctx: click.Context, session: str | None, by: str, as_json: bool, as_
 
             ids = [row["id"] for row in store.query("SELECT id, name FROM sessions") if row["name"] in board.pooled]
             bent = meters.read(store, ids)
-    if as_json:
-        show_json({**board.as_json(), **({"meters": bent.as_json()} if bent else {})})
-    elif as_csv:
-        click.echo(face.as_csv(board, by), nl=False)
-    else:
-        show(face.lines(board, by, bent))
+        if as_json:
+            show_json({**board.as_json(), **({"meters": bent.as_json()} if bent else {})})
+        elif as_csv:
+            click.echo(face.as_csv(board, by), nl=False)
+        else:
+            show(face.lines(board, by, bent))

@@ -46,7 +46,7 @@ def command(ctx: click.Context, session: str | None, output: str | None, form: s
     form = form or _by_name(output)
     with reading(ctx) as store:
         found = night.read(store, session)
-    content = _content(found, form)
+        content = _content(found, form)
     if output == "-":
         sys.stdout.buffer.write(content)
         return

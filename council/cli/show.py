@@ -62,9 +62,7 @@ def command(
             show_json([call.as_json() for call in made]) if as_json else show(told(made, colour))
             return
         found = view.read(store, number, session)
-    if as_json:
-        show_json(found.as_json())
-    elif diff:
-        show(face.diff(found, colour))
-    else:
-        show(face.lines(found, colour))
+        if as_json:
+            show_json(found.as_json())
+        else:
+            show(face.diff(found, colour) if diff else face.lines(found, colour))

@@ -39,13 +39,12 @@ def command(ctx: click.Context, session: str | None, watch: bool, as_json: bool)
         _watch(ctx, home, session)
     with reading(ctx) as store:
         found = status.read(store, session)
-        newest = status.newest(store)
-    pid = holder(home / "lock") if found.session == newest else None
-    now = live.read(home / live.NAME) if pid is not None else None
-    if as_json:
-        show_json({**found.as_json(), "pid": pid, "live": now})
-    else:
-        show(face.lines(found, pid, now))
+        pid = holder(home / "lock") if found.session == status.newest(store) else None
+        now = live.read(home / live.NAME) if pid is not None else None
+        if as_json:
+            show_json({**found.as_json(), "pid": pid, "live": now})
+        else:
+            show(face.lines(found, pid, now))
 
 
 def _watch(ctx: click.Context, home: Path, session: str | None) -> None:

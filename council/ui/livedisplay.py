@@ -168,7 +168,7 @@ class Display:
     def _safely(what: Callable[[], object]) -> None:
         try:
             what()
-        except (OSError, ValueError, CouncilError):
+        except Exception:  # whatever the database holds, the session goes on and the next look may succeed
             pass
 
 

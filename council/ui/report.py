@@ -107,8 +107,10 @@ def tail(text: str, limit: int = TAIL_LINES) -> list[str]:
     return words.clean_lines("\n".join(text.rstrip().split("\n")[-limit:]), limit, DIFF_WIDTH)
 
 
-def facts(found: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """A JSON object as pairs of inert text, inner objects with dotted names."""
+def facts(found: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """A JSON object as pairs of inert text, inner objects with dotted names; anything else has no name."""
+    if not isinstance(found, dict):
+        return [("", words.clean(found, 160))]
     pairs: list[tuple[str, str]] = []
     for key, value in found.items():
         if isinstance(value, dict):

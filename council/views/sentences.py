@@ -27,7 +27,7 @@ def verdict(round_: Round) -> str:
     proposal = round_.proposal(ran[-1].label) if ran else None
     who = f"“{clean(proposal.title)}” by {clean(proposal.member, 60)}" if proposal else "The experiment"
     mended = ", repaired once after a crash," if any(e.role == "repair" for e in ran) else ""
-    text = f"{who}{mended} {_DECIDED[round_.verdict](round_)}"
+    text = f"{who}{mended} {_DECIDED.get(round_.verdict, _unknown)(round_)}"
     again = [e for e in round_.experiments if e.role == "replicate" and e.measurement]
     if again:
         text += f" The booked best then ran again to test the machine: {_run(again[-1])}."
@@ -46,6 +46,10 @@ def _discard(round_: Round) -> str:
     if round_.delta is not None and round_.delta > 0:
         return f"{measured} below the booked best, too little for what the council expected of it."
     return f"{measured} above the booked best."
+
+
+def _unknown(round_: Round) -> str:
+    return f"was judged “{clean(round_.verdict, 40)}”, a verdict that nobody knows here; `council audit` looks into it."
 
 
 def _apart(round_: Round) -> str:

@@ -163,6 +163,23 @@ def test_each_finished_round_is_printed_once_and_for_good(tmp_path, monkeypatch)
     assert sum("stopping ␛[2J" in line for line in lines) == 1 and "\x1b" not in out.getvalue()
 
 
+def test_a_look_that_stumbles_does_not_end_the_display(tmp_path, monkeypatch):
+    monkeypatch.setattr("council.ui.livedisplay.SECONDS", 0.02)
+    stumbles, read = iter([True]), watch.read
+
+    def once(*what):
+        if next(stumbles, False):
+            raise KeyError(22)
+        return read(*what)
+
+    monkeypatch.setattr("council.ui.livedisplay.watch.read", once)
+    fed = Fed(tmp_path, io.StringIO())
+    fed.display.show(Event("session", "starts", data={"session": "2026-11-20"}))
+    fed.play(4)
+    until(lambda: fed.display.watch)
+    fed.display.show(Event("end", "done"))
+
+
 def test_a_second_terminal_is_told_of_the_last_rounds(tmp_path):
     path = write(tmp_path / "c.db", rounds=20)
     out = io.StringIO()
