@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from council import judge, spend
+from council import judge, pace, spend
 from council.assembly import judges_of, members_of
-from council.calls import Calls
 from council.config import Config, load
 from council.errors import MachineFault, NoCouncil, UsageError
 from council.executors.local import tier_here
 from council.members import BUILTIN
 from council.members.base import Member
-from council.repo import Repo, valid_session_name
+from council.past import Past, look_back
+from council.repo import Repo
 from council.stops import late
-from council.store import Row, Store
+from council.store import Row
 from council.terms import Request, Terms, agreed
 from council.types import TRAIN_PY
 from council.voting import FORECAST
@@ -30,7 +30,11 @@ __all__ = ["Plan", "Prepared", "Request", "budget_of", "plan", "prepare", "progr
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do. `members` are (name, kind, why absent or '')."""
+    """What a run will do. `members` are (name, kind, why absent or '').
+
+    `ahead` is how many rounds are left, or that the cap buys where the session ends without dollars; `waiting` how many
+    seconds they wait for their members. `until` is the moment after which no round begins.
+    """
 
     session: str
     resumed: bool
@@ -43,6 +47,9 @@ class Plan:
     device: str
     sandbox: str
     notes: tuple[str, ...]
+    ahead: int
+    waiting: float
+    until: str | None = None
 
 
 @dataclass
@@ -54,17 +61,24 @@ class Prepared:
     terms: Terms
     members: dict[str, Member]
     absent: dict[str, str]
-    name: str
-    old: Row | None
+    past: Past
     commit: str
-    done: int
-    spent: float
     sandbox: str
 
     @property
     def config(self) -> Config:
         """The configuration that holds."""
         return self.terms.config
+
+    @property
+    def old(self) -> Row | None:
+        """The session that goes on, None for a new one."""
+        return self.past.session
+
+    @property
+    def name(self) -> str:
+        """The session's name."""
+        return self.past.name
 
 
 def plan(request: Request) -> Plan:
@@ -75,40 +89,49 @@ def plan(request: Request) -> Plan:
 def _planned(ready: Prepared) -> Plan:
     kinds = {m.name: m.kind for m in ready.config.members}
     notes = [] if len(ready.members) > 2 else ["with two members each ballot ranks one proposal"]
-    notes += [note for note in (_bill(ready), *_told(ready)) if note]
+    bill, paid = _bill(ready)
+    left = max(0, ready.config.stop.rounds - ready.past.done)
+    ahead = left if paid is None or len(spend.free(ready.members)) > 1 else min(left, max(1, paid))
+    asked = ahead if paid is None else min(ahead, max(1, paid))
+    hour = ready.terms.until
     return Plan(
         session=ready.name,
         resumed=ready.old is not None,
         rounds=ready.config.stop.rounds,
-        done=ready.done,
+        done=ready.past.done,
         budget=budget_of(ready.config),
         members=tuple((name, kind, ready.absent.get(name, "")) for name, kind in kinds.items()),
         judges=judges_of(ready.members),
         rule=ready.config.judge.rule,
         device=ready.config.lab.device,
         sandbox=ready.sandbox,
-        notes=tuple(notes),
+        notes=(*notes, *([bill] if bill else []), *_told(ready)),
+        ahead=ahead,
+        waiting=asked * pace.a_round(ready.members, ready.past.timed) + (ahead - asked) * pace.AROUND,
+        until=f"{hour:%Y-%m-%d %H:%M}" if hour else None,
     )
 
 
 def _told(ready: Prepared) -> Iterator[str]:
-    """What a resumed session remembers or has done, and the hour, in sentences."""
-    if hour := ready.terms.until:
-        yield f"no round begins after {hour:%H:%M} on {hour:%Y-%m-%d}"
+    """What a resumed session remembers or has done, in sentences."""
     if ready.old and ready.terms.offline and not ready.request.offline:
         yield "it was opened offline; --online seats the members that need the network"
-    if ready.old and ready.done >= ready.config.stop.rounds:
-        yield f"all its rounds are done; to go further say how many in total: --rounds {ready.done + 6}"
+    if ready.old and ready.past.done >= ready.config.stop.rounds:
+        yield f"all its rounds are done; to go further say how many in total: --rounds {ready.past.done + 6}"
 
 
-def _bill(ready: Prepared) -> str:
-    """What the rounds will cost, from real prompts; '' if members are free. Raises ConfigError on unknown prices."""
+def _bill(ready: Prepared) -> tuple[str, int | None]:
+    """(what the rounds will cost, from real prompts; how many of them the cap buys); ('', None) if nothing is to pay.
+
+    Raises ConfigError on unknown prices.
+    """
     stop, text = ready.config.stop, program_text(ready.repo, ready.config.program)
     brief = spend.first_brief(text, ready.repo.read(ready.commit, TRAIN_PY), "cpu")
-    dollars = sum(spend.estimate(ready.members, brief).values())
-    if not dollars:
-        return ""
-    return spend.sentence(dollars, max(0, stop.rounds - ready.done), stop.max_usd, ready.spent)
+    dollars, left = sum(spend.estimate(ready.members, brief).values()), max(0, stop.rounds - ready.past.done)
+    if not dollars or not left:
+        return "", None
+    money = (dollars, left, stop.max_usd, ready.past.spent)
+    return spend.sentence(*money, spend.free(ready.members)), spend.bought(*money)
 
 
 def budget_of(config: Config) -> float | None:
@@ -119,20 +142,12 @@ def prepare(request: Request) -> Prepared:
     told = load(request.config)
     repo = Repo.open(request.root)
     repo.check_free()
-    path = repo.root / ".council" / "council.db"
-    store = Store(path, read_only=True) if path.exists() and path.stat().st_size else None
-    try:
-        old = _resumed(store, request)
-        name = old["name"] if old else _name(store, request)
-        begun, done = _rounds(store, old["id"]) if store and old else (0, 0)
-        spent = sum(Calls(store, old["id"]).money()) if store and old else 0.0
-    finally:
-        if store:
-            store.close()
-    terms = agreed(request, told, old, begun)
+    past = look_back(repo.root / ".council" / "council.db", request)
+    old = past.session
+    terms = agreed(request, told, old, past.begun)
     config = terms.config
     if old and not request.confirm:
-        terms = _in_time(terms, name, done)
+        terms = _in_time(terms, past.name, past.done)
     _check_rule(config, old)
     commit = old["commit"] if old else repo.start_commit(from_worktree=request.from_worktree, program=config.program)
     if not old:
@@ -144,8 +159,7 @@ def prepare(request: Request) -> Prepared:
             f"a council needs two members, {len(members)} is present ({why})",
             hint="Add members to council.yaml; random, optuna and textbook need no key.",
         )
-    sandbox = _sandbox(request, terms, members)
-    return Prepared(request, repo, terms, members, absent, name, old, commit, done, spent, sandbox)
+    return Prepared(request, repo, terms, members, absent, past, commit, _sandbox(request, terms, members))
 
 
 def _in_time(terms: Terms, name: str, done: int) -> Terms:
@@ -200,45 +214,3 @@ def program_text(repo: Repo, path: str) -> str:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} cannot be read: {error}") from error
-
-
-def _resumed(store: Store | None, request: Request) -> Row | None:
-    if request.resume is None:
-        return None
-    rows = store.rows("sessions", order="id DESC") if store else []
-    own = [row for row in rows if "imported" not in row["config"]]  # an imported log has nothing to go on with
-    found = next((row for row in own if request.resume in ("", row["name"])), None)
-    if found is None:
-        names = [row["name"] for row in own][:5]
-        raise UsageError(
-            f"there is no session {request.resume or 'to resume'}",
-            hint=f"Known sessions: {', '.join(names) or 'none'}.",
-        )
-    return found
-
-
-def _name(store: Store | None, request: Request) -> str:
-    taken = {r["name"] for r in store.query("SELECT name FROM sessions")} if store else set()
-    if request.session:
-        if not valid_session_name(request.session):
-            raise UsageError(
-                f"--session: {request.session!r} is not a name",
-                hint="Use letters, digits, dot, dash and underscore, at most 64.",
-            )
-        if request.session in taken:
-            raise UsageError(
-                f"the session {request.session} exists", hint=f"Go on with it: council run --resume {request.session}"
-            )
-        return request.session
-    day, count = datetime.now().strftime("%Y-%m-%d"), 1
-    while (name := day if count == 1 else f"{day}-{count}") in taken:
-        count += 1
-    return name
-
-
-def _rounds(store: Store, session: int) -> tuple[int, int]:
-    """(rounds that have begun, rounds that are done)."""
-    found = store.one("session_ends", order="id DESC", session=session)
-    last = store.one("rounds", order="round DESC", session=session)
-    begun = int(last["round"]) if last else 0
-    return begun, max(int(found["rounds"]) if found else 0, begun - 1)

@@ -6,7 +6,7 @@ in the morning what the night has cost. How to extend: a member that costs money
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from council.members.base import Member
@@ -36,12 +36,30 @@ def estimate(members: Mapping[str, Member], brief: Brief) -> dict[str, float]:
     return {name: member.estimate(brief, others) for name, member in members.items() if isinstance(member, Paid)}
 
 
-def sentence(a_round: float, rounds: int, cap: float | None, spent: float = 0.0) -> str:
-    """`about $0.42 a round; your cap of $20.00 buys about 47 of 100 rounds`."""
+def free(members: Mapping[str, Member]) -> list[str]:
+    """The names of the members that never cost anything; two of them go on when the dollars are spent."""
+    return [name for name, member in members.items() if not isinstance(member, Paid)]
+
+
+def bought(a_round: float, rounds: int, cap: float | None, spent: float = 0.0) -> int:
+    """How many of the rounds the cap buys, about."""
+    return rounds if cap is None or a_round <= 0 else min(rounds, int(max(0.0, cap - spent) / a_round))
+
+
+def sentence(a_round: float, rounds: int, cap: float | None, spent: float = 0.0, others: Sequence[str] = ()) -> str:
+    """`about $0.42 a round; your cap of $20.00 buys about 47 of 100 rounds, then the session ends`.
+
+    `others` are the members that are free of charge.
+    """
     if a_round <= 0:
         return "the members cost nothing"
     said = f"about ${a_round:.2f} a round" if a_round >= 0.005 else "less than a cent a round"
     if cap is None:
         return f"{said}, ${a_round * rounds:.2f} for {rounds} rounds; there is no cap (--max-usd)"
-    bought = min(rounds, int(max(0.0, cap - spent) / a_round))
-    return f"{said}; your cap of ${cap:.2f} buys about {bought} of {rounds} rounds"
+    paid = bought(a_round, rounds, cap, spent)
+    if paid == rounds:
+        return f"{said}; your cap of ${cap:.2f} buys about {paid} of {rounds} rounds"
+    left = f" (${spent:.2f} of it spent)" if spent >= 0.005 else ""
+    buys = f"buys about {paid} of {rounds} rounds" if paid else f"does not buy one whole round of {rounds}"
+    after = f"{' and '.join(others)} go on alone" if len(others) > 1 else "the session ends after the round at hand"
+    return f"{said}; your cap of ${cap:.2f}{left} {buys}: once no call fits it any more, {after}"

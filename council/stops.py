@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from council.members.base import Member
-from council.spend import Paid
+from council.spend import free
 from council.store import Store
 
 
@@ -32,5 +32,5 @@ def broke(store: Store, session: int, round_: int, members: Mapping[str, Member]
     """Why money ends the session, or '': a round ran out of dollars, and fewer than two members are free of charge."""
     if round_ < 1 or not store.one("outcomes", session=session, round=round_, kind="broke"):
         return ""
-    free = [name for name, member in members.items() if not isinstance(member, Paid)]
-    return "out of dollars, and fewer than two members are free of charge" if len(free) < 2 else ""
+    few = len(free(members)) < 2
+    return "out of dollars, and fewer than two members are free of charge" if few else ""

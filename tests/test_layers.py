@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     ("types", "errors", "events"),
     (
-        *("config", "config_members", "repo", "repo_start", "repo_text", "repo_worktree", "lock"),
+        *("config", "config_members", "config_yaml", "repo", "repo_start", "repo_text", "repo_worktree", "lock"),
         *("edit", "syntax", "tokens", "redact", "store"),
     ),
     ("members", "judge", "executors", "guard"),
@@ -28,7 +28,7 @@ LAYERS = (
         *("records", "room", "brief", "debated", "proposing", "voting", "running", "settling"),
         *("assembly", "baseline", "live", "audit", "calls", "spend", "learned", "refit", "closing", "stops"),
         *("simulate", "simulate_night", "simulate_picks", "simulate_table", "simulate_world"),
-        *("deliberation", "experiment", "session", "plan", "terms", "replay", "exam", "importing", "loading"),
+        *("deliberation", "experiment", "session", "plan", "past", "pace", "terms", "replay", "exam", "importing", "loading"),
     ),
     ("views",),
     ("ui", "web", "cli", "__main__"),
@@ -60,7 +60,7 @@ DOORS = {
     "tiktoken": ("council/tokens.py", "lab/tokenizer.py"),
     "torch": ("lab/*",),
     "vl_convert": ("council/ui/charts.py",),
-    "yaml": ("council/config.py",),
+    "yaml": ("council/config_yaml.py",),
 }
 """Each library, and the only files that import it."""
 

@@ -95,6 +95,7 @@ def plan(found: Plan) -> list[str]:
         *([f"Absent: {', '.join(absent)}."] if absent else []),
         f"Judges: {', '.join(clean(name, 40) for name in found.judges)}; rule {clean(found.rule, 40)}. "
         f"Sandbox: {clean(boxed, 100)}.",
+        *([f"No round begins after {found.until}."] if found.until else []),
         *(clean(note, 300) for note in found.notes),
         "The score is validation bits per byte (BPB): lower is better.",
     ]
@@ -108,13 +109,14 @@ def _budget(found: Plan) -> str:
 
 
 def _about(found: Plan) -> str:
-    """How long all of it takes, roughly: every experiment also starts up and is scored."""
-    budget = BUDGETS[_machine(found)] if found.budget is None else found.budget
-    rounds = max(0, found.rounds - found.done)
-    if not rounds:
+    """How long all of it takes, roughly: every experiment also starts up and is scored, and waits for its members."""
+    if not found.ahead:
         return ""
-    runs = rounds + (0 if found.resumed else BASELINES)
-    return f", about {duration(runs * (budget * 1.3 + OVERHEAD) + rounds * DELIBERATION)} in all"
+    budget = BUDGETS[_machine(found)] if found.budget is None else found.budget
+    runs = found.ahead + (0 if found.resumed else BASELINES)
+    seconds = runs * (budget * 1.3 + OVERHEAD) + found.waiting
+    sooner = "; --until HH:MM ends it sooner" if seconds > LONG and not found.until else ""
+    return f", about {duration(seconds)} in all{sooner}"
 
 
 def _machine(found: Plan) -> str:
@@ -127,8 +129,9 @@ def _machine(found: Plan) -> str:
 BUDGETS = {"cpu": 15.0, "cuda": 300.0, "mps": 300.0}
 BASELINES = 2
 OVERHEAD = 14.0
-DELIBERATION = 10.0
-"""For the estimate only: seconds of training if none are set, baseline runs, seconds around a training and a vote."""
+"""For the estimate only: seconds of training if none are set, baseline runs, seconds around a training."""
+LONG = 3600.0
+"""A night this long is worth a word on how to end it at an hour."""
 
 
 def summary(status: Status, rounds: Sequence[Round], ending: Ending) -> list[str]:

@@ -25,6 +25,8 @@ PLAN = session.Plan(
     device="cpu",
     sandbox="none",
     notes=(),
+    ahead=6,
+    waiting=60.0,
 )
 
 

@@ -1,0 +1,90 @@
+"""What the database knows before a run: the session that goes on, or the name of a new one, and how things went so far.
+
+Why here: it is read once, before the lock's holder writes anything, and closed again. How to extend: a fact that the
+plan needs of earlier runs is a field of `Past` with one query.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from council import pace
+from council.calls import Calls
+from council.errors import UsageError
+from council.repo import valid_session_name
+from council.store import Row, Store
+from council.terms import Request
+
+
+@dataclass(frozen=True)
+class Past:
+    """`session` goes on, None for a new one; `spent` are its dollars, `timed` how fast members of any answered."""
+
+    session: Row | None
+    name: str
+    begun: int = 0
+    done: int = 0
+    spent: float = 0.0
+    timed: pace.Timed = field(default_factory=dict)
+
+
+def look_back(path: Path, request: Request) -> Past:
+    """What the database at `path` knows, if there is one. Raises UsageError for a name that does not fit."""
+    store = Store(path, read_only=True) if path.exists() and path.stat().st_size else None
+    try:
+        return _past(store, request)
+    finally:
+        if store:
+            store.close()
+
+
+def _past(store: Store | None, request: Request) -> Past:
+    old = _resumed(store, request)
+    if store is None or old is None:
+        return Past(None, _name(store, request), timed=pace.timed(store) if store else {})
+    begun, done = _rounds(store, old["id"])
+    return Past(old, old["name"], begun, done, sum(Calls(store, old["id"]).money()), pace.timed(store))
+
+
+def _resumed(store: Store | None, request: Request) -> Row | None:
+    if request.resume is None:
+        return None
+    rows = store.rows("sessions", order="id DESC") if store else []
+    own = [row for row in rows if "imported" not in row["config"]]  # an imported log has nothing to go on with
+    found = next((row for row in own if request.resume in ("", row["name"])), None)
+    if found is None:
+        names = [row["name"] for row in own][:5]
+        raise UsageError(
+            f"there is no session {request.resume or 'to resume'}",
+            hint=f"Known sessions: {', '.join(names) or 'none'}.",
+        )
+    return found
+
+
+def _name(store: Store | None, request: Request) -> str:
+    taken = {r["name"] for r in store.query("SELECT name FROM sessions")} if store else set()
+    if request.session:
+        if not valid_session_name(request.session):
+            raise UsageError(
+                f"--session: {request.session!r} is not a name",
+                hint="Use letters, digits, dot, dash and underscore, at most 64.",
+            )
+        if request.session in taken:
+            raise UsageError(
+                f"the session {request.session} exists", hint=f"Go on with it: council run --resume {request.session}"
+            )
+        return request.session
+    day, count = datetime.now().strftime("%Y-%m-%d"), 1
+    while (name := day if count == 1 else f"{day}-{count}") in taken:
+        count += 1
+    return name
+
+
+def _rounds(store: Store, session: int) -> tuple[int, int]:
+    """(rounds that have begun, rounds that are done)."""
+    found = store.one("session_ends", order="id DESC", session=session)
+    last = store.one("rounds", order="round DESC", session=session)
+    begun = int(last["round"]) if last else 0
+    return begun, max(int(found["rounds"]) if found else 0, begun - 1)
