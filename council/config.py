@@ -1,43 +1,33 @@
 """The door to council.yaml: what a session is told, checked before anything runs.
 
 Why: a night that dies at round 40 of a typing error is lost, so every error is reported at once, before the start, with
-file, line, key, value and what is allowed. The file is read as YAML nodes (no tag runs, no alias expands) and checked
-by pydantic. How to extend: add a field with an `Allowed`, in the same change as the code that makes it work; what a
-member may be given stands in `council/config_members.py`.
+file, line, key, value and what is allowed. `council/config_yaml.py` reads the file, pydantic checks it. How to extend:
+add a field with an `Allowed`, in the same change as the code that makes it work; what a member may be given stands in
+`council/config_members.py`.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from council.config_members import DOTTED, Allowed, MemberConfig, Section, may_hold_a_key, one_of
+from council.config_members import DOTTED, Allowed, MemberConfig, Section, one_of
+from council.config_yaml import Place, Reader, Source, broken, line_of, path_of, show, text_of
 from council.errors import ConfigError
-from council.redact import MARK, clean, redact
 
 RULES = ("forecast", "borda", "schulze")
 """The rules that come with the council; they make a pick of the ballots."""
-SIZE_LIMIT, DEPTH_LIMIT, SHOWN = 1_000_000, 20, 10
-"""Most bytes of a file, deepest nesting in it, most errors reported at once."""
-
-_Place = tuple[str | int, ...]
-_PATH = re.compile(r"[A-Za-z0-9_.?\[\]-]{1,100}")
 _LIST = "allowed: a list of at least one {name, kind}"
-_CORE = "tag:yaml.org,2002:"
-_SECRET = f"{MARK} looks like a key; a key stands in an environment variable, and api_key_env holds the variable's name"
 
 _INSIDE = re.compile(r"(?!/|(.*/)?\.\.(/|$)).*\S.*").fullmatch
 _FILE = Allowed("the path of a file inside the repository", test=_INSIDE)
-_PAIRS: Callable[[object], object] = lambda value: re.fullmatch(r"auto|\d{1,2}|\d\+\d", str(value))  # noqa: E731
+_PAIRS: Callable[[object], object] = lambda value: re.fullmatch(r"auto|\d{1,2}|[1-9]\+[1-9]", str(value))  # noqa: E731
 _CLOCK: Callable[[object], object] = lambda v: v is None or re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", str(v))  # noqa: E731
 _DOLLARS = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 _BUDGET = Allowed("auto, or seconds of training above 0, at most 86400")
@@ -90,6 +80,12 @@ class Config(Section):
     stop: Stop = Stop()
     executor: Executor = Executor()
     idle: Annotated[str, one_of("wait")] = "wait"
+    _source: Source = PrivateAttr(default_factory=Source)
+
+    @property
+    def source(self) -> Source:
+        """Where it was read: what is loaded later is refused with file and line too."""
+        return self._source
 
     @field_validator("members")
     @classmethod
@@ -100,6 +96,10 @@ class Config(Section):
             said = "two members have this name" if twice else _LIST
             raise PydanticCustomError("allowed", "{said}", {"said": said, "at": [(n, "name") for n in twice[:1]]})
         return members
+
+    def _read_from(self, source: Source) -> Config:
+        self._source = source
+        return self
 
     def override(
         self,
@@ -115,10 +115,10 @@ class Config(Section):
         given = {"rounds": rounds, "until": until, "max_usd": max_usd}
         data["stop"] |= {key: value for key, value in given.items() if value is not None}
         try:
-            return Config.model_validate(data)
+            return Config.model_validate(data)._read_from(self._source)
         except ValidationError as error:
             wrong = [
-                f"--{str(e['loc'][-1]).replace('_', '-')}: {_show(e['input'])} is not allowed; {e['msg']}"
+                f"--{str(e['loc'][-1]).replace('_', '-')}: {show(e['input'])} is not allowed; {e['msg']}"
                 for e in error.errors()
             ]
             raise ConfigError("\n".join(wrong)) from None
@@ -131,152 +131,36 @@ def to_public(config: Config) -> dict[str, Any]:
 
 def load(path: Path) -> Config:
     """Read and check council.yaml; everything that is wrong with it becomes one ConfigError."""
-    reader = _Reader(path, _text(path))
+    reader = Reader(path, text_of(path))
     try:
         config = Config.model_validate(reader.read())
     except ValidationError as error:
-        raise _broken(path, {**_explain(error, reader), **reader.problems}.values()) from None
+        raise broken(path, {**_explain(error, reader), **reader.problems}.values()) from None
     if reader.problems:
-        raise _broken(path, reader.problems.values())
-    return config
+        raise broken(path, reader.problems.values())
+    return config._read_from(Source(path, reader.lines))
 
 
-def _broken(path: Path, problems: Iterable[tuple[int, str]]) -> ConfigError:
-    told = sorted(dict.fromkeys(problems), key=lambda found: found[0])
-    lines = [f"{path}:{line}: {redact(text)}" for line, text in told]
-    lines[SHOWN:] = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    return ConfigError("\n".join(lines), hint=f"Nothing was started. Mend {path} and run again.")
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(SIZE_LIMIT + 1)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint="Make a lab: council init DIR") from error
-    if len(data) > SIZE_LIMIT:
-        raise ConfigError(f"{path} is larger than {SIZE_LIMIT} bytes; a council.yaml has a few hundred.")
-    return data.decode("utf-8-sig", "surrogateescape")  # a byte that is not UTF-8 is then refused with its line
-
-
-@dataclass
-class _Reader:
-    """Plain data from YAML nodes, with the line of every key path and what was wrong on the way."""
-
-    path: Path
-    text: str
-    lines: dict[_Place, int] = field(default_factory=lambda: {(): 1})
-    shown: dict[_Place, str] = field(default_factory=dict)
-    problems: dict[_Place, tuple[int, str]] = field(default_factory=dict)
-
-    def read(self) -> object:
-        try:
-            depth = 0  # of an alias or a deep nest nothing shall be built
-            for event in yaml.parse(self.text, Loader=yaml.SafeLoader):
-                depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-                named = getattr(event, "anchor", None) is not None
-                half = re.search("[\ud800-\udfff]", getattr(event, "value", ""))
-                if named or half or depth > DEPTH_LIMIT:
-                    what = "an anchor (&) or alias (*)" if named else "half a character" if half else "deep nesting"
-                    raise _broken(self.path, [(event.start_mark.line + 1, f"{what} is not allowed")])
-            root = yaml.compose(self.text, Loader=yaml.SafeLoader)
-        except yaml.reader.ReaderError as error:
-            at = self.text.count("\n", 0, error.position) + 1
-            said = f"the character {chr(error.character)!a} is not allowed in YAML"
-            if 0xDC80 <= error.character <= 0xDCFF:
-                said = f"the byte {error.character - 0xDC00:#x} is not UTF-8; save the file as UTF-8"
-            raise _broken(self.path, [(at, said)]) from None
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark
-            said = ", ".join(part for part in (error.context, error.problem) if part)
-            tab = "; indent with spaces, not with tabs" if "'\\t'" in said else ""
-            raise _broken(self.path, [(mark.line + 1, f"not YAML, column {mark.column + 1}: {said}{tab}")]) from None
-        if not isinstance(root, yaml.MappingNode):
-            found = "the file is empty" if root is None else "the file does not consist of keys and values"
-            raise _broken(self.path, [(1, f"{found}; it needs at least `members:` with a name and a kind each")])
-        return self._build(root, ())
-
-    def _build(self, node: yaml.Node, place: _Place) -> Any:
-        self.lines.setdefault(place, node.start_mark.line + 1)
-        kind = node.tag.removeprefix(_CORE)
-        if isinstance(node, yaml.SequenceNode) and kind == "seq":
-            return [self._build(item, (*place, index)) for index, item in enumerate(node.value)]
-        if isinstance(node, yaml.MappingNode) and kind == "map":
-            return self._mapping(node, place)
-        if isinstance(node, yaml.ScalarNode) and kind in ("str", "int", "float", "bool", "null", "timestamp"):
-            return self._scalar(node, kind, place)
-        self._fault(place, node, f"the tag {_show(node.tag)} is not allowed")
-        return None
-
-    def _mapping(self, node: yaml.MappingNode, place: _Place) -> dict[str, Any]:
-        data: dict[str, Any] = {}
-        for key, value in node.value:
-            here = (*place, key.value if isinstance(key, yaml.ScalarNode) else "?")
-            if not isinstance(key, yaml.ScalarNode):
-                self._fault(here, key, "a key must be a plain word")
-            elif key.value in data:
-                self._fault((*here, "again"), key, f"given twice, first on line {self.lines[here]}")
-            else:
-                self.lines[here] = key.start_mark.line + 1
-                data[key.value] = self._build(value, here)
-                if redact(key.value) != key.value:
-                    self._fault(here, key, _SECRET)
-        return data
-
-    def _scalar(self, node: yaml.ScalarNode, kind: str, place: _Place) -> Any:
-        quoted = _show(node.value, place)
-        self.shown[place] = quoted if kind in ("str", "null") else quoted.strip("'\"")
-        if redact(node.value) != node.value:
-            self._fault(place, node, _SECRET)
-        self.shown[place] += " (false or true in YAML unless quoted)" * (kind == "bool")
-        try:
-            value = node.value if kind == "timestamp" else yaml.SafeLoader("").construct_object(node)
-            if not isinstance(value, float) or math.isfinite(value):
-                return value
-            self._fault(place, node, f"{self.shown[place]} is not a finite number")
-        except (ValueError, LookupError, yaml.YAMLError):
-            self._fault(place, node, f"{quoted} is not of the kind {kind}")
-        return None
-
-    def _fault(self, place: _Place, node: yaml.Node, text: str) -> None:
-        self.problems[place] = (node.start_mark.line + 1, f"{_path(place).removesuffix('.again')}: {text}")
-
-
-def _explain(error: ValidationError, reader: _Reader) -> dict[_Place, tuple[int, str]]:
+def _explain(error: ValidationError, reader: Reader) -> dict[Place, tuple[int, str]]:
     """Each of pydantic's complaints as a line number and a sentence, one per key path."""
-    found: dict[_Place, tuple[int, str]] = {}
+    found: dict[Place, tuple[int, str]] = {}
     for problem in error.errors(include_url=False):
         kind, place = problem["type"], problem["loc"] + tuple(*problem.get("ctx", {}).get("at", ()))
-        shown = reader.shown.get(place) or _show(problem["input"], place)
+        shown = reader.shown.get(place) or show(problem["input"], place)
         if kind == "extra_forbidden":
-            text = f"{_path(place)}: unknown key; {one_of(*_keys(place[:-1])).describe(place[-1])}"
+            text = f"{path_of(place)}: unknown key; {one_of(*_keys(place[:-1])).describe(place[-1])}"
         elif kind == "missing":
-            text = f"{_path(place)} is missing"
+            text = f"{path_of(place)} is missing"
         else:
             other = _LIST if place == ("members",) else "allowed: keys and values"
-            text = f"{_path(place)}: {shown} is not allowed; {problem['msg'] if kind == 'allowed' else other}"
-        at = next(reader.lines[place[:end]] for end in range(len(place), -1, -1) if place[:end] in reader.lines)
-        found.setdefault(place, (at, text))
+            text = f"{path_of(place)}: {shown} is not allowed; {problem['msg'] if kind == 'allowed' else other}"
+        found.setdefault(place, (line_of(place, reader.lines), text))
     return found
 
 
-def _keys(place: _Place) -> tuple[str, ...]:
+def _keys(place: Place) -> tuple[str, ...]:
     model: Any = Config
     for part in place:
         kind = model.model_fields[part].annotation if isinstance(part, str) else model
         model = (get_args(kind) or (kind,))[0]
     return tuple(model.model_fields)
-
-
-def _path(place: _Place) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
-    text = redact(text)
-    return text if _PATH.fullmatch(text) else _show(text)
-
-
-def _show(value: object, place: _Place = ()) -> str:
-    """A value as an error shows it: without keys, escaped, on one line, not longer than 60 characters."""
-    if may_hold_a_key(place[-1] if place else "", value):
-        return "its value, not shown,"
-    text = "nothing" if value is None or value == "" else ascii(clean(value))
-    return text if len(text) <= 60 else text[:59] + "…"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from council.config import SIZE_LIMIT, load
+from council.config import load
+from council.config_yaml import SIZE_LIMIT
 from council.errors import ConfigError
 from tests.test_config import MEMBERS, complaints, write
 
@@ -46,6 +47,8 @@ ROUNDS = "allowed: a whole number of rounds, 1 to 1000000"
         ("judge: {p_keep: 1}", "2: judge.p_keep: 1 is not allowed; allowed: a belief between 0 and 1"),
         ("judge: {closing_pairs: -1}", f"2: judge.closing_pairs: -1 is not allowed; allowed: {PAIRS}"),
         ("judge: {closing_pairs: 3+}", f"2: judge.closing_pairs: '3+' is not allowed; allowed: {PAIRS}"),
+        ("judge: {closing_pairs: 3+0}", f"2: judge.closing_pairs: '3+0' is not allowed; allowed: {PAIRS}"),
+        ("judge: {closing_pairs: 0+3}", f"2: judge.closing_pairs: '0+3' is not allowed; allowed: {PAIRS}"),
         ("idle: no", "2: idle: no (false or true in YAML unless quoted) is not allowed; allowed: wait"),
         ("program: ../x.md", f"2: program: '../x.md' is not allowed; {FILE}"),
         ("program: /etc/passwd", f"2: program: '/etc/passwd' is not allowed; {FILE}"),

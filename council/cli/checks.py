@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from council.errors import CouncilError
 
 if TYPE_CHECKING:
-    from council.config import Lab
+    from council.config import Config, Lab
 
 FREE_BYTES, LEAST_BYTES = 2 << 30, 100 << 20
 """Less free disk space than the first is worth a word; with less than the second no session can run."""
@@ -82,10 +82,14 @@ def _repository(folder: Path) -> Check:
 
 
 def _program(folder: Path) -> Check:
-    file = lab_root(folder) / "program.md"
+    config = _config_or_none(folder)
+    file = lab_root(folder) / (config.program if config else "program.md")
     if file.is_file():
         return Check("program", "ok", f"{file.name}, {len(file.read_text(encoding='utf-8').split())} words")
-    return Check("program", "missing", f"there is no {file}", "council init DIR writes one to start from")
+    told, mend = f"there is no {file}", "council init DIR writes one to start from"
+    if config:
+        raise config.source.wrong(("program",), told, mend)
+    return Check("program", "missing", told, mend)
 
 
 def _config(folder: Path) -> Check:
@@ -237,13 +241,21 @@ def _closed(name: str, *places: Path) -> Check | None:
 
 
 def _asked(folder: Path) -> Lab:
-    """What council.yaml says of the lab; the defaults where it is broken, which the check of the file tells."""
-    from council.config import Lab, load
+    """What council.yaml says of the lab; the defaults where it is broken."""
+    from council.config import Lab
+
+    config = _config_or_none(folder)
+    return config.lab if config else Lab()
+
+
+def _config_or_none(folder: Path) -> Config | None:
+    """What council.yaml says, or None where it is broken, which the check of the file tells."""
+    from council.config import load
 
     try:
-        return load(lab_root(folder) / "council.yaml").lab
+        return load(lab_root(folder) / "council.yaml")
     except CouncilError:
-        return Lab()
+        return None
 
 
 def _cache() -> Path:

@@ -46,8 +46,9 @@ def load(kind: str) -> type[Member]:
     module, _, name = where.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"the member kind {kind!r} cannot be loaded: {error}", hint=_choices()) from error
+    except Exception as error:  # its module is a stranger's code and may raise anything
+        told = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"the member kind {kind!r} cannot be loaded: {told}", hint=_choices()) from error
     from council.members.base import Member
 
     if not (isinstance(found, type) and issubclass(found, Member)):

@@ -61,6 +61,21 @@ def test_what_the_run_would_refuse_is_not_ready(council, made):
     assert code == 1 and found["session"]["state"] == "missing" and "program.md" in found["session"]["what"]
 
 
+def test_instructions_that_are_named_and_not_there_are_told_with_their_line(council, made):
+    say(made, "program: program.md ", "program: nope.md ")
+    code, found = examined(council, made)
+    assert code == 1 and "council.yaml:4: program: there is no" in found["program"]["what"]
+
+
+def test_a_kind_whose_module_breaks_is_told_with_its_line(council, made, monkeypatch):
+    (made / "doctor_broken.py").write_text("1 / 0\n")
+    monkeypatch.syspath_prepend(made)
+    say(made, "kind: textbook", "kind: 'doctor_broken:A'")
+    told = council(made, "doctor")
+    assert told.exit_code == 1 and "fault of the council" not in told.output
+    assert "kind 'doctor_broken:A' cannot be loaded: ZeroDivisionError" in " ".join(told.stdout.split())
+
+
 def test_a_device_that_is_asked_for_and_not_there_is_missing(council, made):
     say(made, "device: auto ", f"device: {NOT_HERE} ")
     code, found = examined(council, made)
