@@ -14,7 +14,7 @@ from typing import Any
 from council.ui import svg
 from council.ui.svg import COLOURS
 from council.views.staircase import Run, Staircase
-from council.views.words import bpb, clean, symbol
+from council.views.words import bpb, clean, plural, symbol
 
 Link = Callable[[int], str]
 """The address of a round."""
@@ -23,6 +23,7 @@ _RENDERER = threading.Lock()
 SHAPES = {
     "keep": "circle",
     "discard": "circle",
+    "beyond": "M0,-1L0.8,0.1L0.25,0.1L0.25,0.9L-0.25,0.9L-0.25,0.1L-0.8,0.1Z",
     "replicate": "circle",
     "closing": "diamond",
     "baseline": "square",
@@ -30,11 +31,20 @@ SHAPES = {
     "rejected": "triangle-up",
     "void": "triangle-down",
 }
-"""How each kind of experiment is drawn, in the order of the legend."""
+"""How each kind of experiment is drawn, in the order of the legend; `beyond` is any that measured above the scale."""
+
+SIZES = {"keep": 62, "discard": 20, "beyond": 110}
+"""Areas of the marks that are not of the usual size."""
+
+FAILED = ("crash", "rejected", "void")
+"""What has no number that counts: it stands at the upper edge as what it is."""
 
 HEADROOM = 5.0
-"""Runs measured more than so many σ above the booked range are drawn at the upper edge; where nobody knows σ, more than
-the booked range itself."""
+"""Runs measured more than so many σ above the booked range lie beyond the scale; where nobody knows σ, more than the
+booked range itself."""
+
+NAMED = 5
+"""Runs beyond the scale that are named, the farthest first."""
 
 
 def staircase(found: Staircase, link: Link | None = None, width: int = 820, height: int = 300) -> str:
@@ -124,23 +134,42 @@ def _staircase(found: Staircase, width: int, height: int, background: str = COLO
         _points(found, x, y, high),
         _back(found, x, scale),
     ]
-    return _themed(alt.layer(*layers), width, height, background)
+    chart = alt.layer(*layers)
+    if said := beyond(found):
+        about = {"anchor": "start", "fontSize": 11.5, "fontWeight": "normal", "color": COLOURS["muted"], "offset": 8}
+        chart = chart.properties(title=alt.TitleParams(said, orient="bottom", frame="group", **about))
+    return _themed(chart, width, height, background)
+
+
+def beyond(found: Staircase) -> str:
+    """Which runs measured above the scale, so that nobody takes their marks at the edge for their place; '' if none."""
+    high = _range(found)[1]
+    runs = sorted((run for run in found.runs if _beyond(run, high)), key=lambda run: (-(run.bpb or 0.0), run.number))
+    if not runs:
+        return ""
+    named = ", ".join(f"x{run.number} {bpb(run.bpb)}" for run in runs[:NAMED])
+    more = f" and {len(runs) - NAMED} more" if len(runs) > NAMED else ""
+    return f"{plural(len(runs), 'run')} {'lies' if len(runs) == 1 else 'lie'} beyond the scale: {named}{more}"
+
+
+def _beyond(run: Run, high: float) -> bool:
+    return run.bpb is not None and run.bpb > high and run.kind in SHAPES and run.kind not in FAILED
 
 
 def _points(found: Staircase, x: Any, y: Any, high: float) -> Any:
     import altair as alt
 
-    shown = [run for run in found.runs if run.kind in SHAPES]
     rows = [
         {
             "n": run.number,
             "y": high if run.bpb is None else min(run.bpb, high),
-            "kind": run.kind,
+            "kind": "beyond" if _beyond(run, high) else run.kind,
             "d": f"{run.number}|{_about(run)}",
         }
-        for run in shown
+        for run in found.runs
+        if run.kind in SHAPES
     ]
-    kinds = [kind for kind in SHAPES if any(run.kind == kind for run in shown)]
+    kinds = [kind for kind in SHAPES if any(row["kind"] == kind for row in rows)]
     legend = alt.Legend(title=None, orient="top", direction="horizontal", symbolOpacity=1, offset=10)
     open_ = [kind for kind in kinds if kind in ("replicate", "baseline", "closing")]
     return (
@@ -161,9 +190,7 @@ def _points(found: Staircase, x: Any, y: Any, high: float) -> Any:
             size=alt.Size(
                 "kind:N",
                 legend=legend,
-                scale=alt.Scale(
-                    domain=kinds, range=[62 if k == "keep" else 20 if k == "discard" else 44 for k in kinds]
-                ),
+                scale=alt.Scale(domain=kinds, range=[SIZES.get(kind, 44) for kind in kinds]),
             ),
             description="d:N",
         )
