@@ -108,7 +108,7 @@ class Repo:
 
     @classmethod
     def open(cls, folder: Path) -> Repo:
-        """The repository that holds `folder`, with at least one commit; anything else says what to do."""
+        """The repository that holds `folder`; anything else says what to do."""
         folder = Path(folder).resolve()
         if not folder.is_dir():
             raise RepositoryError(f"There is no folder {folder}.")
@@ -121,10 +121,7 @@ class Repo:
         if bare == "true" or status != 0:
             raise repo_start.no_checkout(folder)
         root = Path(top.decode("utf-8", "surrogateescape").removesuffix("\n"))
-        repo = cls(root, Path(git_dir), (folder / common).resolve())
-        if not repo.exists("HEAD"):
-            raise repo_start.no_commit(root)
-        return repo
+        return cls(root, Path(git_dir), (folder / common).resolve())
 
     def home(self) -> Path:
         """`.council` in the repository: made when missing, and kept out of the user's `git status` from inside."""

@@ -41,8 +41,7 @@ def no_checkout(folder: Path) -> RepositoryError:
     )
 
 
-def no_commit(root: Path) -> RepositoryError:
-    """The repository has no commit to start from."""
+def _no_commit(root: Path) -> RepositoryError:
     return RepositoryError(
         f"The repository {root} has no commit yet, so there is nothing to start from.",
         hint='Make the first one: git add -A && git commit -m "Start"',
@@ -51,6 +50,8 @@ def no_commit(root: Path) -> RepositoryError:
 
 def start_commit(repo: Repo, *, from_worktree: bool, program: str) -> str:
     """The commit to start from; see `Repo.start_commit`."""
+    if not repo.exists("HEAD"):
+        raise _no_commit(repo.root)
     head = repo.git("rev-parse", "--verify", "HEAD^{commit}", what="Reading HEAD").decode().strip()
     blobs = {path: blob for path in (TRAIN_PY, program) if (blob := _changed(repo, path, write=from_worktree))}
     if from_worktree:

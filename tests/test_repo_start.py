@@ -40,10 +40,11 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
         Repo.open(tmp_path / "none")
 
 
-def test_a_repository_without_a_commit_is_refused_with_the_command(tmp_path: Path) -> None:
+def test_a_repository_without_a_commit_can_be_read_and_is_no_start(tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
+    repo = Repo.open(tmp_path)
     with pytest.raises(RepositoryError, match="no commit yet") as error:
-        Repo.open(tmp_path)
+        repo.start_commit(from_worktree=False)
     assert "git add -A && git commit" in error.value.hint
 
 

@@ -28,6 +28,10 @@ def check(store: Store, repo: Repo, session: Row, ledger: Ledger, refs: Refs, fo
     end = refs.after.get(f"refs/council/{name}/end")
     wanted = [session["commit"], end, *(r["commit"] for r in rows), *(r["parent"] for r in rows)]
     commits = history.commits(repo, wanted)
+    if not commits and not _refs_of(name, refs):
+        told = "the repository holds no commit and no ref of it, so nothing of it was compared with git"
+        found.add("commit", name, f"{told}: an export needs the commits that belong to it")
+        return
     if session["commit"] not in commits:
         found.add("commit", name, f"the commit it started from, {session['commit']}, does not exist")
     last = rows[-1]["number"] if rows else 0
@@ -41,6 +45,12 @@ def check(store: Store, repo: Repo, session: Row, ledger: Ledger, refs: Refs, fo
             found.add("ref", ref, "it points to nothing that the database holds")
     _end(store, session, end, commits, ledger, refs, found)
     _branch(store, session, ledger, refs, found)
+
+
+def _refs_of(name: str, refs: Refs) -> list[str]:
+    """The refs of a session, in one of the two readings."""
+    own = (f"refs/council/{name}/", f"refs/heads/council/{name}")
+    return [ref for ref in (*refs.before, *refs.after) if ref.startswith(own[0]) or ref == own[1]]
 
 
 def _experiment(
