@@ -2,8 +2,8 @@
 
 Such a log holds one run per edit and no runs of equal code, so it cannot say what noise is unless a commit stands in it
 twice. Then the scatter of discarded edits gives a bound: if none of them did anything, the noise were that large; since
-some did harm, it is smaller. `--noise` says it outright. The first measured line is the baseline. Nothing here settles:
-there were no forecasts. How to extend: another log format is another `parse`.
+some did harm, it is smaller. `--noise` says it outright, and has to where the log says nothing. The first measured line
+is the baseline. Nothing here settles: there were no forecasts. How to extend: another log format is another `parse`.
 """
 
 from __future__ import annotations
@@ -147,13 +147,31 @@ def gains(lines: Sequence[Line], sigma: float | None) -> list[Gain]:
     return found
 
 
+def check(file: str, lines: Sequence[Line], said: Noise, hint: str, *, needed: bool) -> None:
+    """Refuse what would be of no use as a session, which cannot be removed: no run, or `needed` noise that is unknown.
+
+    `hint` says how to name the noise. Raises UsageError.
+    """
+    if all(line.bpb is None for line in lines):
+        raise UsageError(
+            f"{file} holds no measured line",
+            kept="Nothing was recorded.",
+            hint=f"A line is {', '.join(COLUMNS)}, with a tab between each two.",
+        )
+    if needed and not said.sigma:
+        raise UsageError(
+            f"{file} does not say what noise is: it holds no two different runs of one commit and fewer than "
+            f"{LEAST_SCATTER} discarded edits that measured something else",
+            kept="Nothing was recorded.",
+            hint=hint,
+        )
+
+
 def session_of(store: Store, name: str, file: str, text: str, lines: Sequence[Line], said: Noise) -> int:
     """Record the lines as a session that has ended; returns its id. Raises UsageError if the name is taken."""
     if store.one("sessions", name=name):
         raise UsageError(f"the session {name} exists", hint="Choose another: council import --session NAME")
     measured = [line for line in lines if line.bpb is not None]
-    if not measured:
-        raise UsageError(f"{file} holds no measured line")
     first = lines.index(measured[0])
     mark = {"file": file, "sha256": hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()}
     row: Row = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,20 +16,34 @@ if TYPE_CHECKING:
     from council.importing import Gain, Noise
 
 SHOWN = 20
+UNKNOWN = "unknown"
+
+
+def _noise(ctx: click.Context, param: click.Parameter, value: str | None) -> float | str | None:
+    """A number above 0, or `unknown`."""
+    if value is None or value == UNKNOWN:
+        return value
+    try:
+        if 0 < (found := float(value)) < math.inf:
+            return found
+    except ValueError:
+        pass
+    raise click.BadParameter(f"{value!r} is neither a number above 0 nor {UNKNOWN}")
 
 
 @click.command("import")
 @click.argument("file", type=click.Path(dir_okay=False))
 @click.option("--session", metavar="NAME", help="Its name here. [default: import- and the name of the file]")
-@click.option("--noise", type=click.FloatRange(min=0, min_open=True), metavar="BPB", help="σ of one run, if you know.")
+@click.option("--noise", callback=_noise, metavar="BPB|unknown", help="σ of one run, if you know.")
 @as_json
 @click.pass_context
-def command(ctx: click.Context, file: str, session: str | None, noise: float | None, as_json: bool) -> None:
+def command(ctx: click.Context, file: str, session: str | None, noise: float | str | None, as_json: bool) -> None:
     """Make a results.tsv of autoresearch a read-only session.
 
     Columns: commit, val_bpb, memory_gb, status (keep, discard, crash), description. Malformed lines are reported by
     number and left out. It says at once which kept gains exceed the noise; commits that stand in the log twice say
-    what noise is, else the scatter of discarded edits bounds it, else --noise is needed.
+    what noise is, else the scatter of discarded edits bounds it, else --noise is needed: without it nothing is
+    recorded, and `--noise unknown` records the log alone.
 
     \b
     Example:
@@ -48,7 +64,11 @@ def command(ctx: click.Context, file: str, session: str | None, noise: float | N
     if not valid_session_name(name):
         raise UsageError(f"{name!r} is no name", hint="Use letters, digits, dot, dash and underscore, at most 64.")
     lines, faults = importing.parse(text)
-    said = importing.noise(lines, noise)
+    _tell(faults)
+    said = importing.noise(lines, noise if isinstance(noise, float) else None)
+    again = f"council import {shlex.quote(file)}{f' --session {name}' if session else ''} --noise"
+    hint = f"Say σ of one run in BPB, for example: {again} 0.001\nOr import without: {again} {UNKNOWN}"
+    importing.check(file, lines, said, hint, needed=noise is None)
     top = root(ctx)
     home = Repo.open(top).home()
     with hold(home / "lock"):
@@ -63,8 +83,6 @@ def command(ctx: click.Context, file: str, session: str | None, noise: float | N
 
         show_json({"session": name, "noise": asdict(said), "gains": [asdict(g) for g in gains], "malformed": faults})
         return
-    for number, fault in faults:
-        click.echo(_safe(f"line {number}: {fault}"), err=True)
     show(_told(name, len(lines), len(faults), said, gains))
 
 
@@ -84,7 +102,7 @@ def _told(name: str, lines: int, faults: int, said: Noise, gains: list[Gain]) ->
         "scatter": f"at most, if none of the {said.runs} discarded edits did anything",
     }
     noise = (
-        "The log holds no two runs of equal code and too few discarded edits: say what the noise is with --noise."
+        "What the noise is nobody knows, so no gain can be told from it."
         if said.sigma is None
         else f"Noise of one run: {bpb(said.sigma)} BPB ({sources[said.source]})."
     )
@@ -104,7 +122,11 @@ def _told(name: str, lines: int, faults: int, said: Noise, gains: list[Gain]) ->
     ]
 
 
-def _safe(text: str) -> str:
+def _tell(faults: list[tuple[int, str]]) -> None:
+    """The lines that cannot be read, by number."""
     from council.views.words import clean
 
-    return clean(text, 400)
+    for number, fault in faults[:SHOWN]:
+        click.echo(clean(f"line {number}: {fault}", 400), err=True)
+    if len(faults) > SHOWN:
+        click.echo(f"and {len(faults) - SHOWN} more lines that cannot be read; the last is {faults[-1][0]}", err=True)

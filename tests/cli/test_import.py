@@ -58,7 +58,7 @@ def test_what_was_imported_is_a_session_that_every_face_shows(empty, council):
 
 
 def test_an_imported_session_adds_up_and_owns_no_ref(empty, council):
-    council(empty, "import", write(empty, LOG))
+    council(empty, "import", write(empty, LOG), "--noise", "unknown")
     repo = Repo.open(empty)
     store = Store(empty / ".council/council.db", read_only=True)
     assert audit(store, repo).problems == ()
@@ -98,9 +98,9 @@ def test_no_sign_inside_a_description_ends_a_line(sign):
 
 
 def test_a_log_with_carriage_returns_is_read_as_one_without(empty, council):
-    plain = council(empty, "import", write(empty, LOG), "--json", "--session", "plain")
+    plain = council(empty, "import", write(empty, LOG), "--json", "--session", "plain", "--noise", "0.001")
     (empty / "results.tsv").write_bytes(LOG.replace("\n", "\r\n").encode())
-    found = council(empty, "import", str(empty / "results.tsv"), "--json", "--session", "plain-2")
+    found = council(empty, "import", str(empty / "results.tsv"), "--json", "--session", "plain-2", "--noise", "0.001")
     assert json.loads(found.stdout)["gains"] == json.loads(plain.stdout)["gains"] and found.exit_code == 0
 
 
@@ -115,14 +115,14 @@ FACES = (
 
 @pytest.mark.parametrize("face", FACES, ids=lambda face: " ".join(face))
 def test_noise_that_nobody_knows_is_not_told_as_none(empty, council, face):
-    council(empty, "import", write(empty, LOG))
+    council(empty, "import", write(empty, LOG), "--noise", "unknown")
     told = council(empty, *face)
     assert told.exit_code == 0 and ("0.99290" in told.stdout or face == ("leaderboard",))
     assert "± 0.00000" not in told.stdout and "σ 0.00000" not in told.stdout
 
 
 def test_status_of_an_import_counts_every_verdict_and_knows_no_noise(empty, council):
-    council(empty, "import", write(empty, LOG))
+    council(empty, "import", write(empty, LOG), "--noise", "unknown")
     found = json.loads(council(empty, "status", "--json").stdout)
     assert found["booked"]["sigma"] is None and found["booked"]["best_sd"] is None
     assert found["verdicts"] == {"keep": 2, "discard": 1, "crash": 1} and found["rounds_done"] == 4
@@ -131,7 +131,7 @@ def test_status_of_an_import_counts_every_verdict_and_knows_no_noise(empty, coun
 
 def test_an_import_is_not_the_last_session_where_another_has_run(tmp_path, council):
     folder = made(tmp_path)
-    assert council(folder, "import", write(folder, LOG)).exit_code == 0
+    assert council(folder, "import", write(folder, LOG), "--noise", "1e-3").exit_code == 0
     for command in (("status",), ("leaderboard",), ("exam", "ann")):
         told = council(folder, *command)
         assert told.exit_code == 0 and "autoresearch" not in told.stdout and "import" not in told.stdout, command
@@ -168,7 +168,45 @@ def test_the_best_of_many_tries_needs_more_than_a_single_try():
 
 def test_a_name_that_is_taken_and_a_log_without_a_run_are_refused(empty, council):
     file = write(empty, LOG)
-    assert council(empty, "import", file).exit_code == 0
-    assert "exists" in council(empty, "import", file).output
+    assert council(empty, "import", file, "--noise", "0.001").exit_code == 0
+    assert "exists" in council(empty, "import", file, "--noise", "0.001").output
     assert "no measured line" in council(empty, "import", write(empty, HEAD), "--session", "other").output
     assert council(empty, "import", str(empty / "nothing.tsv")).exit_code == 2
+
+
+def test_without_the_noise_that_is_needed_nothing_is_recorded(empty, council):
+    file = write(empty, LOG)
+    told = council(empty, "import", file, "--session", "mine")
+    line = f"council import {file} --session mine --noise 0.001"
+    assert told.exit_code == 2 and "Nothing was recorded" in told.stderr and line in told.stderr
+    assert not (empty / ".council").exists()
+    assert council(empty, *line.split()[1:]).exit_code == 0, "the line to type works"
+
+
+def test_noise_may_stay_unknown_when_that_is_said(empty, council):
+    told = council(empty, "import", write(empty, LOG), "--noise", "unknown")
+    assert told.exit_code == 0 and "nobody knows" in told.stdout and "import-results" in council(empty, "status").stdout
+
+
+def test_unknown_takes_nothing_away_from_what_the_log_says(empty, council):
+    text = HEAD + "aaaa\t1.000\t1\tkeep\tb\naaaa\t1.002\t1\tdiscard\tagain\n"
+    found = json.loads(council(empty, "import", write(empty, text), "--noise", "unknown", "--json").stdout)
+    assert found["noise"]["source"] == "repeats"
+
+
+def test_equal_runs_of_one_commit_do_not_say_that_there_is_no_noise(empty, council):
+    text = HEAD + "aaaa\t1.0\t1\tkeep\tb\naaaa\t1.0\t1\tdiscard\tagain\n"
+    assert council(empty, "import", write(empty, text)).exit_code == 2
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "little"])
+def test_noise_is_a_number_above_0_or_unknown(empty, council, value):
+    told = council(empty, "import", write(empty, LOG), f"--noise={value}")
+    assert told.exit_code == 2 and "nor unknown" in told.stderr
+
+
+def test_a_log_of_malformed_lines_names_them(empty, council):
+    told = council(empty, "import", write(empty, HEAD + "nonsense\n" * 30))
+    assert told.exit_code == 2 and "no measured line" in told.stderr and "Nothing was recorded" in told.stderr
+    assert "line 2: it has 1 columns" in told.stderr and "line 21: " in told.stderr and "line 22: " not in told.stderr
+    assert "and 10 more lines that cannot be read; the last is 31" in told.stderr
