@@ -2,7 +2,7 @@
 
 Why: a night that was kept as `council export` wrote it can be looked at with every face, without the machine it ran on.
 Rows keep their ids and their lines of the ledger, so the chain can be checked where the export held its only session;
-commits come in a bundle of git's own (`docs/nights/README.md`). What is read is data of strangers: only known tables and
+commits come in a bundle (`docs/nights/README.md`). What is read is data of strangers: only known tables and
 columns are taken. How to extend: a table or column that a newer council adds is known by its schema.
 """
 

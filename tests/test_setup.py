@@ -231,9 +231,9 @@ def test_no_tracked_file_names_a_machine_or_a_registry() -> None:
 @pytest.mark.parametrize(
     ("line", "held"),
     [
-        ("cp /wo" "rk/main/x .", True),
-        ("'/ro" "ot/.cache'", True),
-        ("https://py" "pi.org/simple", True),
+        ("cp /" + "work/main/x .", True),
+        ("'/" + "root/.cache'", True),
+        ("https://pypi" + ".org/simple", True),
         ("lab/work/x", False),
         ("the root / of it", False),
         ("https://download.pytorch.org/whl/cpu", False),
