@@ -170,14 +170,34 @@ async def _follow(stream: asyncio.StreamReader, progress: Progress) -> str:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Make sure the lab is gone: ask first, so that it can kill its boxes, then insist."""
+    """Make sure the lab is gone: ask first, so that it can kill its boxes, then insist.
+
+    The end of a session cancels twice, its own task and then all that is left; that must not cut this short, or a lab
+    stays behind and its pipes outlive the event loop.
+    """
+    cancelled = False
     for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is not None:
-            return
-        with suppress(ProcessLookupError):
-            process.send_signal(number)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), STOP_SECONDS)
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
+            cancelled |= await _waited(process)
+    process._transport.close()  # type: ignore[attr-defined]  # a pipe that something left behind holds open, too
+    if cancelled:
+        raise asyncio.CancelledError
+
+
+async def _waited(process: asyncio.subprocess.Process) -> bool:
+    """Give the lab STOP_SECONDS to end; whether somebody cancelled the wait, which went on all the same."""
+    clock, cancelled = asyncio.get_running_loop().time, False
+    until = clock() + STOP_SECONDS
+    while process.returncode is None and (left := until - clock()) > 0:
+        try:
+            await asyncio.wait_for(process.wait(), left)
+        except TimeoutError:
+            break
+        except asyncio.CancelledError:
+            cancelled = True
+    return cancelled
 
 
 def _measurement(found: Mapping[str, Any]) -> Measurement:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -130,3 +132,29 @@ def test_a_cancelled_measurement_leaves_no_process(lab, tmp_path):
 
     asyncio.run(cancel())
     assert not Path(f"/proc/{pid.read_text()}").exists()
+
+
+HOLDS_THE_PIPES = "import subprocess; subprocess.Popen(['sleep', '1'], start_new_session=True)"
+ENDS_SLOWLY = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), sys.exit()))"
+IGNORES_TERM = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+
+
+@pytest.mark.parametrize("habit", [ENDS_SLOWLY, HOLDS_THE_PIPES, IGNORES_TERM], ids=["slow", "pipes", "deaf"])
+def test_a_session_that_ends_during_a_smoke_leaves_no_process_and_no_pipe(lab, tmp_path, monkeypatch, caplog, habit):
+    pid, faults = tmp_path / "pid", []
+    monkeypatch.setattr(sys, "unraisablehook", lambda fault: faults.append(str(fault.exc_value)))
+    monkeypatch.setattr(local, "STOP_SECONDS", 0.5)
+    lab(f"{habit}\nopen({str(pid)!r}, 'w').write(str(os.getpid()))\nimport time; time.sleep(600)")
+
+    async def end():
+        task = asyncio.create_task(local.LocalExecutor().smoke("x = 1"))
+        while not (pid.exists() and pid.read_text()):
+            await asyncio.sleep(0.02)
+        task.cancel()
+        await asyncio.sleep(0.05)  # the end of the loop cancels it once more
+
+    asyncio.run(end())
+    assert not Path(f"/proc/{pid.read_text()}").exists()
+    time.sleep(0.3)
+    gc.collect()
+    assert not faults and not caplog.records
