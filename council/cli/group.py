@@ -6,15 +6,24 @@ see one.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import keyword
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
+MACHINE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free some space and try again."),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "Look at its owner, permissions and how it is mounted."),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOMEM), "Close other programs, or raise the limit (ulimit)."),
+    errno.EIO: "The disk or the terminal behind it fails; nothing of the council can mend that.",
+}
+"""What to do about errors of the system that are no fault of the council."""
 REPORT = "This is a fault of the council itself: report it to the project with the output of COUNCIL_TRACEBACK=1."
 
 
@@ -92,10 +101,29 @@ def explain(error: BaseException) -> int:
         return error.exit_code
     if not isinstance(error, Exception):
         raise error
+    if isinstance(error, OSError) and (told := _of_the_machine(error)):
+        text, code = told
+        _say(f"error: {text}")
+        return code
     from council.views.words import clean
 
     _say(f"error: {type(error).__name__}: {clean(error, 400)}\n{REPORT}")
     return 1
+
+
+def _of_the_machine(error: OSError) -> tuple[str, int] | None:
+    """(what the machine refused and what to do, exit code), or None for an error that is ours."""
+    if isinstance(error, FileNotFoundError):
+        try:
+            Path.cwd()
+        except OSError:
+            return "the folder you are in is gone\nGo to one that is there, or name it: council -C DIR", 2
+        if str(error.strerror).startswith("No usable temporary directory"):
+            return f"{error.strerror}\n{MACHINE[errno.ENOSPC]}", 1
+    if error.errno not in MACHINE:
+        return None
+    what = f"{error.filename} cannot be used" if error.filename else "the output could not be written to its end"
+    return f"{what}: {error.strerror}\n{MACHINE[error.errno]}", 1
 
 
 def _say(text: str) -> None:

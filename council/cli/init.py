@@ -7,6 +7,7 @@ in FILES.
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from importlib.util import find_spec
@@ -15,6 +16,7 @@ from pathlib import Path
 import click
 
 from council.cli.common import here
+from council.errors import UsageError
 
 FILES = ("program.md", "council.yaml", "lab/train.py", ".gitignore")
 """What a lab holds, in the order in which it is told."""
@@ -38,12 +40,7 @@ def command(ctx: click.Context, directory: str) -> None:
     """
     folder = here(ctx) / directory
     _refuse(folder, directory)
-    texts = {name: text(name) for name in FILES}
-    for name, content in texts.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("x", encoding="utf-8", newline="") as out:
-            out.write(content)
+    _write(folder, {name: text(name) for name in FILES})
     is_new = not (folder / ".git").exists()
     if is_new:
         _commit(folder)
@@ -62,6 +59,22 @@ def _refuse(folder: Path, directory: str) -> None:
         raise click.UsageError(
             f"{directory} already has {', '.join(there)}; nothing was written. Name a folder that is new or empty."
         )
+
+
+def _write(folder: Path, texts: dict[str, str]) -> None:
+    """Make the files. Raises UsageError where the folder takes none, OSError where the disk is full."""
+    try:
+        for name, content in texts.items():
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("x", encoding="utf-8", newline="") as out:
+                out.write(content)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UsageError(
+            f"no lab can be made in {folder}: {error.strerror or error}", hint="Name a folder that you may write to."
+        ) from error
 
 
 def text(name: str) -> str:
