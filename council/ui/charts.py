@@ -58,7 +58,7 @@ def staircase_png(found: Staircase) -> bytes:
     import vl_convert
 
     with _RENDERER:
-        return bytes(vl_convert.vegalite_to_png(_staircase(found, 820, 320, "#ffffff").to_json(), scale=2))
+        return bytes(vl_convert.vegalite_to_png(_staircase(found, 820, 320, "#ffffff"), scale=2))
 
 
 def curve(points: Sequence[Sequence[float | None]], width: int = 560, height: int = 200) -> str:
@@ -109,11 +109,13 @@ def trend(values: Sequence[tuple[int, float]], title: str, width: int = 420, hei
     return svg.finish(_svg(_themed(chart.encode(x=x, y=y), width, height)), f"{title} by round")
 
 
-def _staircase(found: Staircase, width: int, height: int, background: str = COLOURS["paper"]) -> Any:
+def _staircase(found: Staircase, width: int, height: int, background: str = COLOURS["paper"]) -> dict[str, Any]:
+    """Its rows stay out of Altair, which copies and checks all of them at every step."""
     import altair as alt
 
     low, high = _range(found)
     scale = alt.Scale(domain=[low, high], zero=False, nice=False)
+    runs = _marks(found, high)
     last = max([run.number for run in found.runs] or [1])
     x = alt.X(
         "n:Q",
@@ -122,8 +124,7 @@ def _staircase(found: Staircase, width: int, height: int, background: str = COLO
         axis=alt.Axis(tickMinStep=1, format="d", grid=False),
     )
     y = alt.Y("y:Q", title="BPB (lower is better)", scale=scale, axis=alt.Axis(format=".4f", tickCount=6))
-    book = _steps(found, last)
-    steps = alt.Chart(alt.InlineData(book)).encode(x=x)
+    steps = alt.Chart(alt.NamedData("steps")).encode(x=x)
     line: dict[str, Any] = {"interpolate": "step-after", "clip": True}
     layers = [
         steps.mark_area(color=COLOURS["band"], opacity=1, **line).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
@@ -131,14 +132,15 @@ def _staircase(found: Staircase, width: int, height: int, background: str = COLO
             y=alt.Y("base:Q", scale=scale)
         ),
         steps.mark_line(color=COLOURS["best"], strokeWidth=2.2, **line).encode(y=alt.Y("y:Q", scale=scale)),
-        _points(found, x, y, high),
+        _points(runs, x, y),
         _back(found, x, scale),
     ]
     chart = alt.layer(*layers)
     if said := beyond(found):
         about = {"anchor": "start", "fontSize": 11.5, "fontWeight": "normal", "color": COLOURS["muted"], "offset": 8}
         chart = chart.properties(title=alt.TitleParams(said, orient="bottom", frame="group", **about))
-    return _themed(chart, width, height, background)
+    spec = _themed(chart, width, height, background)
+    return {**spec, "datasets": {"runs": runs, "steps": _steps(found, last)}}
 
 
 def beyond(found: Staircase) -> str:
@@ -156,10 +158,9 @@ def _beyond(run: Run, high: float) -> bool:
     return run.bpb is not None and run.bpb > high and run.kind in SHAPES and run.kind not in FAILED
 
 
-def _points(found: Staircase, x: Any, y: Any, high: float) -> Any:
-    import altair as alt
-
-    rows = [
+def _marks(found: Staircase, high: float) -> list[dict[str, Any]]:
+    """A row per run that is drawn."""
+    return [
         {
             "n": run.number,
             "y": high if run.bpb is None else min(run.bpb, high),
@@ -169,11 +170,16 @@ def _points(found: Staircase, x: Any, y: Any, high: float) -> Any:
         for run in found.runs
         if run.kind in SHAPES
     ]
+
+
+def _points(rows: Sequence[dict[str, Any]], x: Any, y: Any) -> Any:
+    import altair as alt
+
     kinds = [kind for kind in SHAPES if any(row["kind"] == kind for row in rows)]
     legend = alt.Legend(title=None, orient="top", direction="horizontal", symbolOpacity=1, offset=10)
     open_ = [kind for kind in kinds if kind in ("replicate", "baseline", "closing")]
     return (
-        alt.Chart(alt.InlineData(rows))
+        alt.Chart(alt.NamedData("runs"))
         .mark_point(opacity=1, strokeWidth=1.6)
         .encode(
             x=x,
@@ -247,9 +253,9 @@ def _around(values: Sequence[float]) -> Any:
     return alt.Scale(domain=[low - room, high + room], zero=False, nice=False)
 
 
-def _themed(chart: Any, width: int, height: int, background: str = COLOURS["paper"]) -> Any:
+def _themed(chart: Any, width: int, height: int, background: str = COLOURS["paper"]) -> dict[str, Any]:
     font = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
-    return (
+    themed = (
         chart.properties(width=width, height=height, background=background)
         .configure(font=font, padding=6)
         .configure_view(stroke=None)
@@ -265,11 +271,12 @@ def _themed(chart: Any, width: int, height: int, background: str = COLOURS["pape
         )
         .configure_legend(labelColor=COLOURS["ink"], labelFontSize=12, symbolSize=70)
     )
+    return dict(themed.to_dict(validate=False))
 
 
-def _svg(chart: Any) -> str:
+def _svg(spec: dict[str, Any]) -> str:
     """Render; one at a time, since each renderer holds a JavaScript engine."""
     import vl_convert
 
     with _RENDERER:
-        return str(vl_convert.vegalite_to_svg(chart.to_json(validate=False)))
+        return str(vl_convert.vegalite_to_svg(spec))

@@ -192,29 +192,6 @@ def test_the_staircase_shows_every_run_and_booking(nights):
     assert root.get("aria-label") == "Booked best by experiment" and "var(--chart-keep" in text
 
 
-@pytest.mark.parametrize("far", [0, 1, 8])
-def test_a_run_beyond_the_scale_is_an_arrow_and_told_with_its_number(nights, far):
-    found = nights["plain"].staircase
-    worst = [run.number for run in found.runs if run.kind == "discard"][:far]
-    runs = tuple(replace(run, bpb=2 + run.number / 100) if run.number in worst else run for run in found.runs)
-    text = charts.staircase(replace(found, runs=runs), lambda number: f"/r/{number}")
-    root = ElementTree.fromstring(text)
-    said = "".join(root.itertext())
-    assert text.count('fill="var(--chart-beyond)"') == far + bool(far)  # and one in the legend
-    if far == 0:
-        assert "beyond" not in said
-    elif far == 1:
-        assert f"1 run lies beyond the scale: x{worst[0]} {2 + worst[0] / 100:.5f}" in said
-    else:
-        assert f"8 runs lie beyond the scale: x{worst[-1]} {2 + worst[-1] / 100:.5f}, " in said and "and 3 more" in said
-
-
-def test_a_rejected_run_keeps_its_mark_however_far_it_measured(nights):
-    found = nights["plain"].staircase
-    runs = (*found.runs, replace(found.runs[-1], number=99, kind="rejected", bpb=9.0))
-    assert "beyond" not in charts.staircase(replace(found, runs=runs))
-
-
 def test_a_chart_of_a_hostile_night_is_inert(nights):
     text = charts.staircase(nights["hostile"].staircase, lambda number: f"/r/{number}")
     tags = {element.tag.split("}")[1] for element in ElementTree.fromstring(text).iter()}
