@@ -15,10 +15,13 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from lab.errors import LabError
 from lab.sandbox import TIERS
+
+if TYPE_CHECKING:
+    from lab.cache import Prepared
 
 EXAMPLES = """examples:
   python -m lab measure lab/train.py
@@ -115,6 +118,7 @@ def _measure(options: argparse.Namespace) -> int:
 
     watch_parent(_end_self)
     source, device = _source(options.file), _device(options.device)
+    _corpus(options.corpus, device)
     request = Request(
         source, device, options.budget, options.seed, options.split, resolve(options.sandbox, options.unsandboxed),
         options.corpus, options.max_eval_seconds, is_baseline=options.baseline, thorough_below=options.thorough_below,
@@ -146,8 +150,11 @@ def _prepare(options: argparse.Namespace) -> int:
     from lab.settings import SIZES
 
     device = _device(options.device)
-    corpus = open_corpus(named(options.corpus, device, cache_folder() / "parquet"))
-    print(json.dumps(fingerprint(prepare(corpus, SIZES[device].vocab_size), SIZES[device])))
+    prepared = _corpus(options.corpus, device)
+    if prepared is None:
+        corpus = open_corpus(named(options.corpus, device, cache_folder() / "parquet"))
+        prepared = prepare(corpus, SIZES[device].vocab_size)
+    print(json.dumps(fingerprint(prepared, SIZES[device])))
     return 0
 
 
@@ -159,9 +166,9 @@ def _noise(options: argparse.Namespace) -> int:
     from lab.sandbox_tiers import resolve
 
     watch_parent(_end_self)
-    tier = resolve(options.sandbox, options.unsandboxed)
-    request = Request(_source(options.file), _device(options.device), options.budget, 0, "validation", tier,
-                      options.corpus, is_baseline=True)  # fmt: skip
+    tier, source, device = resolve(options.sandbox, options.unsandboxed), _source(options.file), _device(options.device)
+    _corpus(options.corpus, device)
+    request = Request(source, device, options.budget, 0, "validation", tier, options.corpus, is_baseline=True)
     found = measure_noise(request, options.seeds, lambda text: print(text, file=sys.stderr, flush=True))
     print(json.dumps(found) if options.json else noise_text(found), flush=True)
     return 0
@@ -209,6 +216,25 @@ def _device(name: str) -> str:
     if name == "mps" and best != "mps":
         _usage("there is no Apple GPU that torch can use here; leave --device out or say cpu")
     return best if name == "auto" else name
+
+
+def _corpus(name: str, device: str) -> "Prepared | None":
+    """Prepare the corpus that was named. Ends with a usage error if it is none.
+
+    `auto` is left alone: where its text is missing, that is the machine's fault and the measurement says so.
+    """
+    if name == "auto":
+        return None
+    from lab.cache import prepare
+    from lab.corpus import open_corpus
+    from lab.settings import SIZES
+
+    try:
+        return prepare(open_corpus(name), SIZES[device].vocab_size)
+    except LabError as error:
+        if isinstance(error.__cause__, OSError):  # a full disk is no wrong name
+            raise
+        _usage(f"--corpus {name}: {error}")
 
 
 def _usage(message: str) -> NoReturn:

@@ -217,3 +217,23 @@ def _folders_of(pid: int) -> list[str]:
 
     base = Path(tempfile.gettempdir()) / f"council-lab-{os.getuid()}"
     return [path.name for path in base.iterdir() if path.name.startswith(f"run-{pid}-")]
+
+
+@pytest.mark.parametrize("command", [("measure", "lab/train.py"), ("noise",), ("prepare",)])
+def test_a_named_corpus_that_is_none_is_wrong_usage(tmp_path: Path, command: tuple[str, ...]) -> None:
+    cache = {**os.environ, "COUNCIL_LAB_CACHE": str(tmp_path / "cache")}
+    (tmp_path / "texts").mkdir()
+    for text, said in (("", "holds no text files"), ("hello", "has no document for")):
+        if text:
+            (tmp_path / "texts" / "one.txt").write_text(text)
+        done = lab(*command, "--corpus", f"text:{tmp_path}/texts", env=cache)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"--corpus text:{tmp_path}/texts: " in done.stderr and said in done.stderr
+
+
+def test_a_corpus_that_cannot_be_kept_is_no_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = lab(
+        "measure", "lab/train.py", "--corpus", "sympy", env={**os.environ, "COUNCIL_LAB_CACHE": f"{tmp_path}/file"}
+    )
+    assert done.returncode == 1 and "cannot prepare the corpus" in done.stderr
