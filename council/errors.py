@@ -7,6 +7,7 @@
     ├── AlreadyRunning           2  another `council run` holds the lock
     ├── StoreError               1  the database cannot be written (full disk, I/O)
     │   ├── StoreUnusable        2  the database cannot be used at all (read-only, other version, not ours)
+    │   │   └── StoreEmpty       2  there is none, or one without tables: no session has run here
     │   └── StoreBroken          1  its rows contradict each other
     ├── RuleFailed               1  a rule of one's own could not count the ballots
     ├── NoCouncil                2  fewer than two members are present
@@ -71,6 +72,10 @@ class StoreUnusable(StoreError):
     """The database cannot be opened for this purpose."""
 
     exit_code = 2
+
+
+class StoreEmpty(StoreUnusable):
+    """There is nothing to read: no database, or one that a full disk kept from holding a table."""
 
 
 class StoreBroken(StoreError):

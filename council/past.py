@@ -6,13 +6,14 @@ plan needs of earlier runs is a field of `Past` with one query.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from council import pace
 from council.calls import Calls
-from council.errors import UsageError
+from council.errors import StoreEmpty, UsageError
 from council.repo import valid_session_name
 from council.store import Row, Store
 from council.terms import Request
@@ -32,12 +33,12 @@ class Past:
 
 def look_back(path: Path, request: Request) -> Past:
     """What the database at `path` knows, if there is one. Raises UsageError for a name that does not fit."""
-    store = Store(path, read_only=True) if path.exists() and path.stat().st_size else None
     try:
+        store = Store(path, read_only=True)
+    except StoreEmpty:
+        return _past(None, request)
+    with closing(store):
         return _past(store, request)
-    finally:
-        if store:
-            store.close()
 
 
 def _past(store: Store | None, request: Request) -> Past:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from council.errors import StoreError, StoreUnusable
+from council.errors import StoreEmpty, StoreError, StoreUnusable
 from council.store import Store
 from tests.test_store import call, chain, session
 
@@ -39,6 +39,23 @@ def refused(path: Path, **how: bool) -> StoreUnusable:
 def test_a_database_that_is_not_there_cannot_be_read(tmp_path):
     assert "council run" in refused(tmp_path / "council.db", read_only=True).hint
     assert list(tmp_path.iterdir()) == []
+
+
+def touched(path: Path) -> Path:
+    """What a disk that is full at the first write leaves: SQLite's own page, and no table."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+    assert path.stat().st_size > 0
+    return path
+
+
+@pytest.mark.parametrize("make", [touched, Path.touch])
+def test_a_database_without_tables_is_none_and_the_next_writer_makes_it(tmp_path, make):
+    make(path := tmp_path / "council.db")
+    with pytest.raises(StoreEmpty, match="no session has run here yet") as caught:
+        Store(path, read_only=True)
+    assert "council run" in caught.value.hint and "--resume" not in caught.value.hint
+    assert len(Store(made(path), read_only=True).rows("calls")) == 3
 
 
 @pytest.mark.parametrize("read_only", [True, False])
@@ -141,6 +158,39 @@ def test_a_database_that_may_only_be_read_can_be_read(tmp_path):
     reader.close()
 
 
+FIRST = """
+    import resource, signal, sys
+    from pathlib import Path
+    from council.errors import StoreError
+    from council.store import Store
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    path = Path(sys.argv[1])
+    room = int(sys.argv[2])
+    if room > 20000:
+        store = Store(path)
+        store._db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    try:
+        store = Store(path) if room <= 20000 else store
+        with store.atomic():
+            store.insert("sessions", {"name": "k", "at": 1.0, "seed": "5", "commit": "c", "config": {}, "program": "p",
+                                      "versions": {}})
+            for turn in range(1000):
+                store.insert("session_ends", {"session": 1, "at": 1.0, "reason": "x" * 20000, "exit_code": 0,
+                                              "rounds": 0, "summary": {}})
+    except StoreError as error:
+        print(type(error).__name__, str(error).replace(chr(10), " | "))
+"""
+
+
+@pytest.mark.parametrize("room", [12_000, 1_500_000])
+def test_a_disk_that_is_full_before_a_session_is_recorded_does_not_advise_to_resume(tmp_path, room):
+    """Full while the tables are made, or in the transaction that opens the session."""
+    done = child(FIRST, tmp_path / "council.db", room)
+    assert done.stdout.startswith("StoreError "), (done.stdout, done.stderr)
+    assert "No session had begun." in done.stdout and "`council run`" in done.stdout
+
+
 FULL = """
     import resource, signal, sys
     from pathlib import Path
@@ -170,7 +220,7 @@ def test_a_full_disk_ends_a_step_cleanly_and_keeps_every_finished_one(tmp_path):
     done = child(FULL, path, 1_500_000)
     assert done.returncode == 0 and done.stdout, done.stderr
     count, name, code, said = done.stdout.split(" ", 3)
-    assert (name, code) == ("StoreError", "1") and "Every finished step is kept." in said
+    assert (name, code) == ("StoreError", "1") and "Every finished step is kept." in said and "--resume" in said
     store = Store(path)
     assert len(store.rows("calls")) == 3 + 2 * int(count) and int(count) > 10
     assert chain(store) == [] and next(store.query("PRAGMA integrity_check"))["integrity_check"] == "ok"

@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from council.errors import CouncilError
+from council.errors import CouncilError, StoreEmpty
 
 if TYPE_CHECKING:
     from council.config import Config, Lab
@@ -194,9 +194,10 @@ def _database(folder: Path) -> Check:
     from council.views.words import plural
 
     path = database(lab_root(folder))
-    if not path.is_file():
+    try:
+        store = Store(path, read_only=True)
+    except StoreEmpty:
         return _closed("database", _there(path)) or Check("database", "ok", "none yet; the first run makes it")
-    store = Store(path, read_only=True)
     try:
         sessions = next(store.query("SELECT count(*) AS n FROM sessions"))["n"]
     finally:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from council.errors import RepositoryError, StoreBroken, StoreUnusable
+from council.errors import RepositoryError, StoreBroken
 
 if TYPE_CHECKING:
     from council.store import Store
@@ -57,10 +57,6 @@ def reading(ctx: click.Context) -> Iterator[Store]:
     Where the rows contradict each other the error says so; but an audit that stumbles is at fault itself.
     """
     path = database(root(ctx))
-    if not path.is_file():
-        raise StoreUnusable(
-            f"no session has run here yet: there is no {path}", hint="Start one: council run --offline --rounds 2"
-        )
     from council.store import Store
     from council.views.words import clean
 

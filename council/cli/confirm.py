@@ -42,16 +42,11 @@ def command(ctx: click.Context, pairs: str, session: str | None, display: str | 
     """
     from council import session as sessions
     from council.cli import holding
+    from council.store import Store
     from council.ui import default
 
     top = root(ctx)
-    if not database(top).is_file():
-        from council.errors import StoreUnusable
-
-        raise StoreUnusable(
-            f"no session has run here yet: there is no {database(top)}",
-            hint="Start one: council run --offline --rounds 2",
-        )
+    Store(database(top), read_only=True).close()  # says so where no session has run
     request = sessions.Request(
         root=top, config=top / "council.yaml", resume=session or "", accept_unsandboxed=unsandboxed, confirm=True
     )

@@ -12,14 +12,14 @@ import math
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
 from council import redact
-from council.errors import StoreError, StoreUnusable
+from council.errors import StoreEmpty, StoreError, StoreUnusable
 from council.store.free_text import FREE_TEXT
 from council.store.ledger import GENESIS, canonical, link
 from council.store.migrations import STEPS
@@ -43,8 +43,8 @@ class Store:
         self.read_only = read_only
         self.secrets: tuple[str, ...] = ()  # values of keys, which no recorded text may hold
         if read_only and not path.exists():
-            raise StoreUnusable(f"there is no database at {path}", hint="Run `council run --offline` first.")
-        with _explained(path, read_only):
+            raise _none(f"there is no {path}")
+        with _explained(self):
             self._db = Database(_connect(path, read_only), execute_plugins=False, recursive_triggers=False)
             self._prepare()
 
@@ -61,6 +61,8 @@ class Store:
                 hint="Use the newer council that wrote it.",
             )
         if self.read_only:
+            if empty and not version:
+                raise _none(f"{self.path} holds nothing")
             if version < len(STEPS):
                 raise StoreUnusable(
                     f"{self.path} has version {version}, this council reads {len(STEPS)}",
@@ -85,7 +87,7 @@ class Store:
     @contextmanager
     def atomic(self) -> Iterator[None]:
         """One transaction: all rows inserted inside are recorded together or not at all."""
-        with _explained(self.path, self.read_only), self._db.atomic():
+        with _explained(self), self._db.atomic():
             yield
 
     def insert(self, tbl: str, row: Mapping[str, object]) -> int:
@@ -160,11 +162,22 @@ class Store:
 
     def query(self, sql: str, *values: object) -> Iterator[Row]:
         """Rows of a read-only query as dictionaries."""
-        with _explained(self.path, self.read_only):
+        with _explained(self):
             cursor = self._db.execute(sql, list(values))
             names = [d[0] for d in cursor.description or ()]
             found = cursor.fetchall()
         return (dict(zip(names, values_, strict=True)) for values_ in found)
+
+    @property
+    def inside(self) -> bool:
+        """Whether a transaction is open."""
+        return hasattr(self, "_db") and bool(self._db.conn.in_transaction)
+
+    def begun(self) -> bool:
+        """Whether any session is recorded; False also where nothing can be asked."""
+        with suppress(sqlite3.Error, AttributeError):
+            return self._db.execute("SELECT 1 FROM sessions LIMIT 1").fetchone() is not None
+        return False
 
     def broken_references(self) -> list[Row]:
         """Rows whose foreign key points nowhere, as SQLite finds them."""
@@ -194,9 +207,17 @@ def _cell(value: object, as_json: bool) -> object:
     return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
 
 
+def _none(what: str) -> StoreEmpty:
+    return StoreEmpty(f"no session has run here yet: {what}", hint="Start one: council run --offline --rounds 2")
+
+
 @contextmanager
-def _explained(path: Path, read_only: bool) -> Iterator[None]:
-    """SQLite's errors in the words of a user."""
+def _explained(store: Store) -> Iterator[None]:
+    """SQLite's errors in the words of a user, once the transaction at hand is undone."""
+    path, read_only = store.path, store.read_only
+    if store.inside:
+        yield  # the outermost block tells it
+        return
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -207,10 +228,11 @@ def _explained(path: Path, read_only: bool) -> Iterator[None]:
         if read_only:
             hint = "Try again; if it stays, run `council audit`, and restore a backup of the file."
             raise StoreError(f"{path} could not be read: {text}", kept="Nothing was changed.", hint=hint) from error
+        begun = store.begun()
         raise StoreError(
             f"{path} could not be written: {text}",
-            kept="Every finished step is kept.",
-            hint="Free some disk space, then `council run --resume`.",
+            kept="Every finished step is kept." if begun else "No session had begun.",
+            hint=f"Free some disk space, then `council run{' --resume' if begun else ''}`.",
         ) from error
     except PermissionError as error:
         raise StoreUnusable(f"{path} cannot be opened: {error.strerror}", hint="Check its permissions.") from error

@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import re
+import sqlite3
 import unicodedata
+from contextlib import closing
 
 import pytest
 
@@ -145,7 +147,12 @@ def test_leaderboard_by_judge_goes_by_weight_and_never_by_calibration(council, l
     assert rows[0]["brier"] == "" and rows[-1]["name"] == "delta"
 
 
-def test_missing_database_says_how_to_start_and_exits_2(council, empty):
+@pytest.mark.parametrize("made", [False, True])
+def test_missing_or_empty_database_says_how_to_start_and_exits_2(council, empty, made):
+    if made:  # what a disk that was full at the first write leaves
+        (empty / ".council").mkdir()
+        with closing(sqlite3.connect(empty / ".council" / "council.db")) as db:
+            db.execute("PRAGMA journal_mode=WAL")
     result = council(empty, "status")
     assert result.exit_code == 2 and not result.stdout
     assert "no session has run here yet" in result.stderr and "council run" in result.stderr
