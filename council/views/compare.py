@@ -24,7 +24,7 @@ MOST = 200
 
 @dataclass(frozen=True)
 class Line:
-    """One session in the list."""
+    """One session in the list. `gain` is baseline minus best, None while the best is the baseline."""
 
     name: str
     began: float
@@ -33,15 +33,14 @@ class Line:
     kept: int
     best: float | None
     baseline: float | None
+    gain: float | None
     sigma: float | None
     cost_usd: float
 
     @property
     def sigmas(self) -> float | None:
-        """How far the best is booked below the baseline, in units of the noise."""
-        if self.best is None or self.baseline is None or self.sigma is None:
-            return None
-        return (self.baseline - self.best) / self.sigma
+        """The gain in units of the noise."""
+        return None if self.gain is None or self.sigma is None else self.gain / self.sigma
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,8 @@ _LIST = (
     "(SELECT reason FROM session_ends x WHERE x.session = s.id ORDER BY x.id DESC LIMIT 1) AS ended, "
     "(SELECT count(*) FROM rounds r WHERE r.session = s.id) AS rounds, "
     "(SELECT count(*) FROM verdicts v WHERE v.session = s.id AND v.kind = 'keep') AS kept, "
-    "b.b AS best, b.b_base AS baseline, nullif(b.sigma, 0) AS sigma, "
+    "b.b AS best, CASE WHEN b.[commit] = s.[commit] THEN b.b ELSE b.b_base END AS baseline, "
+    "CASE WHEN b.[commit] != s.[commit] THEN b.b_base - b.b END AS gain, nullif(b.sigma, 0) AS sigma, "
     f"(SELECT total({costs.SPENT}) FROM calls c LEFT JOIN replies r ON r.call = c.id WHERE c.session = s.id) "
     "AS cost_usd FROM sessions s LEFT JOIN books b ON b.id = (SELECT max(id) FROM books WHERE session = s.id) "
     "ORDER BY s.id DESC LIMIT ?"

@@ -14,7 +14,7 @@ from council.cli import cli
 from council.store import Store
 from council.ui import board, markdown, report
 from council.ui import status as terminal
-from council.views import night, status, watch
+from council.views import compare, night, status, watch
 from council.views.words import bpb
 from tests.web.conftest import ask, lab, serve, write
 
@@ -73,3 +73,10 @@ def test_sessions_beside_each_other_say_it_too(home):
     subprocess.run(["git", "init", "-q", str(home.parent)], check=True)
     told = CliRunner().invoke(cli, ["-C", str(home.parent), "compare", "first", "other"]).stdout
     assert re.search(r"baseline booked +1.81234 +1.81234\s+best booked +1.81234 +1.81234", told)
+
+
+def test_the_list_of_sessions_says_it_too(home, store):
+    for line in compare.every(store):
+        assert line.best == line.baseline == 1.81234 and line.gain is line.sigmas is None
+    with contextmanager(serve)(home) as served:
+        assert "−0.0" not in ask(served, "/sessions")[2]
