@@ -104,9 +104,11 @@ def test_a_truncated_database_is_refused_or_says_what_is_unreadable(tmp_path):
         list(store.query("SELECT * FROM calls"))
 
 
-def test_a_folder_in_its_place_is_refused(tmp_path):
-    (tmp_path / "council.db").mkdir()
-    refused(tmp_path / "council.db")
+@pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_is_no_file_in_its_place_is_refused(tmp_path, make, read_only):
+    make(tmp_path / "council.db")
+    assert refused(tmp_path / "council.db", read_only=read_only).message.endswith("is not a file")
 
 
 def child(code: str, *args: object, **more: object) -> subprocess.CompletedProcess[str]:

@@ -44,6 +44,8 @@ class Store:
         self.secrets: tuple[str, ...] = ()  # values of keys, which no recorded text may hold
         if read_only and not path.exists():
             raise _none(f"there is no {path}")
+        if path.exists() and not path.is_file():  # a pipe in its place would wait for ever
+            raise StoreUnusable(f"{path} is not a file", hint="Move it away and run again.")
         with _explained(self):
             self._db = Database(_connect(path, read_only), execute_plugins=False, recursive_triggers=False)
             self._prepare()
