@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,7 +48,8 @@ def command(ctx: click.Context, directory: str) -> None:
     lines = [f"Made a lab in {folder}: {', '.join(FILES)}."]
     if not is_new:
         lines.append(f"It is in your repository: commit it first (git add {' '.join(FILES)} && git commit -m Lab).")
-    click.echo("\n".join([*lines, f"Next: cd {directory} && council doctor && council run --offline --rounds 6"]))
+    lines.append(f"Next: cd {shlex.quote(directory)} && council doctor && council run --offline --rounds 6")
+    click.echo("\n".join(lines))
 
 
 def _refuse(folder: Path, directory: str) -> None:

@@ -34,6 +34,13 @@ def test_init_makes_a_committed_lab_without_an_identity(council, tmp_path):
     assert (folder / "lab" / "train.py").read_bytes() == (ROOT / "lab" / "train.py").read_bytes()
 
 
+def test_the_line_to_type_next_works_with_any_name(council, tmp_path):
+    told = council(tmp_path, "init", name := "lab ü 'x' $HOME").stdout
+    step = told.splitlines()[-1].removeprefix("Next: ").split(" && council doctor")[0]
+    done = subprocess.run(["sh", "-c", f"{step} && pwd"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == f"{tmp_path / name}\n"
+
+
 def test_init_never_overwrites(council, tmp_path):
     (tmp_path / "lab").mkdir()
     (tmp_path / "lab" / "train.py").write_text("mine")
@@ -102,6 +109,7 @@ class Report:
     calls: int
     head: str
     problems: list[Problem]
+    imported: int = 0
 
 
 @pytest.fixture
@@ -129,5 +137,5 @@ def test_audit_lists_problems_and_exits_1(council, lab, audited):
     assert result.exit_code == 1
     assert "chain: ledger 7: the hash differs" in result.stdout and "\x1b" not in result.stdout
     found = json.loads(council(lab, "audit", "--json").stdout)
-    assert list(found) == ["ok", "sessions", "rounds", "calls", "head", "problems"]
+    assert list(found) == ["ok", "sessions", "rounds", "calls", "head", "problems", "imported"]
     assert found["problems"] == [{"kind": "chain", "where": "ledger 7", "what": "the hash differs\x1b[2J"}]
