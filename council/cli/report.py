@@ -39,11 +39,13 @@ def command(ctx: click.Context, session: str | None, output: str | None, form: s
       council report
       council report --format md -o - | gh pr comment --body-file -
     """
-    from council.errors import StoreError
+    from council.errors import StoreError, UsageError
     from council.ui import report
     from council.views import night
 
     form = form or _by_name(output)
+    if output not in (None, "-") and not (parent := (here(ctx) / output).parent).is_dir():
+        raise UsageError(f"there is no folder {parent}", hint="Make it first, or name another file: --output FILE")
     with reading(ctx) as store:
         found = night.read(store, session)
         content = _content(found, form)

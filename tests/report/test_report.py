@@ -259,6 +259,12 @@ def test_what_cannot_be_written_is_said(lab):
     assert HOSTILE not in done.output
 
 
+def test_a_folder_that_is_not_there_is_not_made(lab):
+    done = CliRunner().invoke(cli, ["-C", str(lab), "report", "-o", "nope/x.html"])
+    assert done.exit_code == 2 and f"there is no folder {lab / 'nope'}" in done.stderr
+    assert not (lab / "nope").exists()
+
+
 @pytest.mark.parametrize(("n", "of", "said"), [(1, 1, "the only"), (3, 3, "all 3"), (2, 5, "2 of the 5")])
 def test_a_share_is_said_as_people_say_it(n, of, said):
     assert night._share(n, of) == said
