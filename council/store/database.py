@@ -42,11 +42,12 @@ class Store:
         self.path = path
         self.read_only = read_only
         self.secrets: tuple[str, ...] = ()  # values of keys, which no recorded text may hold
+        _placed(path)
         if read_only and not path.exists():
             raise _none(f"there is no {path}")
-        if path.exists() and not path.is_file():  # a pipe in its place would wait for ever
-            raise StoreUnusable(f"{path} is not a file", hint="Move it away and run again.")
         with _explained(self):
+            if path.exists() and not path.is_file():  # a pipe in its place would wait for ever
+                raise StoreUnusable(f"{path} is not a file", hint="Move it away and run again.")
             self._db = Database(_connect(path, read_only), execute_plugins=False, recursive_triggers=False)
             self._prepare()
 
@@ -184,6 +185,17 @@ class Store:
     def broken_references(self) -> list[Row]:
         """Rows whose foreign key points nowhere, as SQLite finds them."""
         return list(self.query("SELECT [table] AS tbl, rowid AS row_id, parent FROM pragma_foreign_key_check"))
+
+
+def _placed(path: Path) -> None:
+    """Refuse what is no file in the place of one; SQLite would tell it as a broken disk."""
+    for place, wrong, what in ((path.parent, path.parent.is_file(), "folder"), (path, path.is_dir(), "file")):
+        if wrong:
+            raise StoreUnusable(
+                f"{place} is not a {what}, so no database can be there",
+                kept="Nothing was changed.",
+                hint="Look at what it is, move it away, and run again.",
+            )
 
 
 def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
