@@ -49,7 +49,7 @@ def holder(path: Path) -> int | None:
     """The pid of the process that holds the lock, or None: a file left by a dead process is not a lock."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe in its place would wait for ever
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise StoreError(f"The lock {path} cannot be read: {error.strerror or error}") from error

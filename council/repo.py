@@ -131,7 +131,8 @@ class Repo:
             if not (home / ".gitignore").exists():
                 (home / ".gitignore").write_text("*\n")
         except OSError as error:
-            raise StoreError(f"{home} cannot be written: {error}") from error
+            hint = "Look at what it is, move it away, and run again." if home.is_file() else "Look at its permissions."
+            raise StoreError(f"{home} cannot be written: {error.strerror}", hint=hint) from error
         return home
 
     def start_commit(self, *, from_worktree: bool, program: str = "program.md") -> str:

@@ -111,6 +111,14 @@ def test_what_is_no_file_in_its_place_is_refused(tmp_path, make, read_only):
     assert refused(tmp_path / "council.db", read_only=read_only).message.endswith("is not a file")
 
 
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_file_in_the_place_of_its_folder_is_refused_and_kept(tmp_path, read_only):
+    (home := tmp_path / ".council").write_text("mine")
+    with pytest.raises(StoreUnusable, match="is not a folder") as caught:
+        Store(home / "council.db", read_only=read_only)
+    assert "move it away" in caught.value.hint and home.read_text() == "mine"
+
+
 def child(code: str, *args: object, **more: object) -> subprocess.CompletedProcess[str]:
     """Run code in a process of its own; it prints what it has to say."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -42,12 +42,10 @@ class Store:
         self.path = path
         self.read_only = read_only
         self.secrets: tuple[str, ...] = ()  # values of keys, which no recorded text may hold
-        _placed(path)
-        if read_only and not path.exists():
-            raise _none(f"there is no {path}")
         with _explained(self):
-            if path.exists() and not path.is_file():  # a pipe in its place would wait for ever
-                raise StoreUnusable(f"{path} is not a file", hint="Move it away and run again.")
+            _placed(path)
+            if read_only and not path.exists():
+                raise _none(f"there is no {path}")
             self._db = Database(_connect(path, read_only), execute_plugins=False, recursive_triggers=False)
             self._prepare()
 
@@ -188,14 +186,11 @@ class Store:
 
 
 def _placed(path: Path) -> None:
-    """Refuse what is no file in the place of one; SQLite would tell it as a broken disk."""
-    for place, wrong, what in ((path.parent, path.parent.is_file(), "folder"), (path, path.is_dir(), "file")):
-        if wrong:
-            raise StoreUnusable(
-                f"{place} is not a {what}, so no database can be there",
-                kept="Nothing was changed.",
-                hint="Look at what it is, move it away, and run again.",
-            )
+    """Refuse what is no file in the place of one: SQLite tells a folder as a broken disk, and waits for a pipe."""
+    home = path.parent
+    for place, held, what in ((home, home.is_dir(), "folder"), (path, path.is_file(), "file")):
+        if place.exists() and not held:
+            raise StoreUnusable(f"{place} is not a {what}", hint="Look at what it is, move it away, and run again.")
 
 
 def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
