@@ -67,10 +67,26 @@ def start_commit(repo: Repo, *, from_worktree: bool, program: str) -> str:
         names, are = " and ".join(blobs), "are" if len(blobs) > 1 else "is"
         raise RepositoryError(
             f"{names} {are} not as in the last commit, which is what a session would measure.",
-            hint=f"Commit first (git commit -m 'Before the session' -- {' '.join(blobs)}; "
-            "`git add` a new file before), or start from a snapshot: council run --from-worktree",
+            hint=f"{_to_commit(repo, ' '.join(blobs))}, or start from a snapshot: council run --from-worktree",
         )
     return head
+
+
+_AT_HAND = {
+    "rebase-merge": "rebase",
+    "rebase-apply": "rebase",
+    "MERGE_HEAD": "merge",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+}
+"""What git leaves in its folder while it waits for a conflict to be solved, during which it commits no single file."""
+
+
+def _to_commit(repo: Repo, paths: str) -> str:
+    """How to make the files as in the last commit."""
+    if doing := next((word for mark, word in _AT_HAND.items() if (repo.git_dir / mark).exists()), ""):
+        return f"A {doing} is not finished: solve its conflicts, then git add {paths} && git {doing} --continue"
+    return f"Commit first (git commit -m 'Before the session' -- {paths}; `git add` a new file before)"
 
 
 def _no_train(repo: Repo) -> RepositoryError:

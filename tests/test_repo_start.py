@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -143,7 +144,20 @@ def test_an_unfinished_merge_of_train_py_is_refused(lab: Path) -> None:
     git(lab, "commit", "--quiet", "-am", "main")
     subprocess.run(["git", "merge", "side"], cwd=lab, capture_output=True)
     (lab / "lab" / "train.py").write_text("main\n")
-    assert "lab/train.py" in refusal(lab).message
+    found = refusal(lab)
+    assert "lab/train.py" in found.message and "-- lab/train.py" not in found.hint
+    advice = found.hint.split("then ")[1].split(", or")[0]
+    subprocess.run(["sh", "-c", advice], cwd=lab, check=True, capture_output=True, env={**os.environ, "EDITOR": "true"})
+    Repo.open(lab).start_commit(from_worktree=False)
+
+
+def test_advice_during_a_cherry_pick_is_one_that_git_takes(lab: Path) -> None:
+    for name in ("side", "main"):
+        git(lab, "checkout", "--quiet", *(["-b", "side"] if name == "side" else ["main"]))
+        (lab / "lab" / "train.py").write_text(f"{name}\n")
+        git(lab, "commit", "--quiet", "-am", name)
+    subprocess.run(["git", "cherry-pick", "side"], cwd=lab, capture_output=True)
+    assert "git cherry-pick --continue" in refusal(lab).hint
 
 
 def test_a_checkout_with_converted_line_ends_is_clean(lab: Path) -> None:
