@@ -195,7 +195,7 @@ class Night:
                 return 0, reason
             if round_ > total:
                 await close_session(room, self.ready.config.judge.closing_pairs)
-                return 0, f"{total} rounds done"
+                return 0, f"{total} round{'s' * (total != 1)} done"
             if not runs(room, round_):  # what has run was voted on; a member that is new here comes too late for it
                 await council.ainvoke({"round": round_}, {"recursion_limit": 100})
             if self.room.stopping:

@@ -98,5 +98,6 @@ def from_live(state: Mapping[str, Any]) -> str:
     """What the live file says, in one line."""
     last, now = state.get("last") or {}, state.get("progress")
     place = [f"round {last['round']}" if "round" in last else "", last.get("step") or ""]
-    said = ", ".join(clean(part, 40) for part in place if part) + ": " + clean(last.get("text", ""))
+    where = ", ".join(clean(part, 40) for part in place if part)
+    said = ": ".join(part for part in (where, clean(last.get("text", ""))) if part)
     return f"{said} ({progress(Event('progress', '', data=now.get('data') or {}))})" if now else said

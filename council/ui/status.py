@@ -149,7 +149,7 @@ def summary(status: Status, rounds: Sequence[Round], ending: Ending) -> list[str
         *kept(status),
         "",
         onward,  # never wrapped, so that it can be copied
-        *wrap("Look next: council leaderboard · council show best --diff · council audit"),
+        *wrap(f"Look next: {_MEASURED if status.booked else _UNMEASURED}"),
         *([] if status.llm else wrap(_BUILT_IN)),
     ]
 
@@ -165,6 +165,9 @@ def _story(rounds: Sequence[Round]) -> list[str]:
     return found
 
 
+_MEASURED = "council leaderboard · council show best --diff · council audit"
+_UNMEASURED = "council doctor · council audit"
+"""Commands with something to show."""
 _BUILT_IN = (
     "These were built-in members only, the floor that language models must beat. Set a provider's key and its "
     "member takes its seat: council doctor says which."

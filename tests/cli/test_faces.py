@@ -119,6 +119,7 @@ def test_status_tells_the_running_step_from_the_live_file():
     last = {"text": "alpha\x1b proposes", "round": 3, "step": "propose"}
     told = from_live({"last": last, "progress": {"data": {"phase": "train", "seconds": 4}}})
     assert told == "round 3, propose: alpha␛ proposes (train, 4 s)"
+    assert from_live({"last": {"text": "stopping after the experiment"}}) == "stopping after the experiment"
 
 
 def test_the_live_file_is_removed_when_the_session_breaks(tmp_path):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+from contextlib import closing
 
 import pytest
 
 from council import session
 from council.errors import AlreadyRunning, StoreError
 from council.events import Event
+from council.store import Store
+from tests.helpers import make_lab
 from tests.views.night_rows import SESSION
 
 PLAN = session.Plan(
@@ -86,6 +89,17 @@ def test_no_report_is_written_when_no_session_began(council, lab, asked, monkeyp
 
     monkeypatch.setattr(session, "run", refuse)
     assert council(lab, "run").exit_code == 2 and not report_of(lab).exists()
+
+
+def test_a_session_without_a_measurement_is_not_told_to_look_at_its_best(council, empty, monkeypatch):
+    (empty / ".council").mkdir()
+    row = {"name": SESSION, "at": 1.0, "seed": "0", "commit": "c", "config": {}, "program": "p", "versions": {}}
+    with closing(Store(empty / ".council" / "council.db")) as store:
+        store.insert("sessions", row)
+    monkeypatch.setattr(session, "plan", lambda request: PLAN)
+    monkeypatch.setattr(session, "run", lambda request, emit: session.Ending(SESSION, 1, "paused: no GPU"))
+    told = council(empty, "run", "--display", "plain").stdout
+    assert "council doctor" in told and "show best" not in told and "leaderboard" not in told
 
 
 @pytest.mark.parametrize("code", [0, 1, 130, 143])
@@ -188,3 +202,12 @@ def test_stop_interrupts_the_holder_of_the_lock(council, lab, monkeypatch):
     monkeypatch.setattr("council.lock.holder", lambda path: 4242)
     monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
     assert "4242" in council(lab, "stop").stdout and sent == [(4242, signal.SIGINT)]
+
+
+@pytest.mark.parametrize("args", [["--dry-run"], ["--display", "plain"], ["--display", "none"]])
+def test_a_file_where_the_council_keeps_its_database_is_refused_with_advice(council, tmp_path, args):
+    root = make_lab(tmp_path / "lab", {name: "council.testing.scripted:ScriptedMember" for name in ("ann", "bob")})
+    (root / ".council").write_text("mine")
+    result = council(root, "run", "--i-accept-unsandboxed", *args)
+    assert result.exit_code in (1, 2) and "move it away" in result.stderr
+    assert (root / ".council").read_text() == "mine"

@@ -70,7 +70,7 @@ def test_a_killed_session_ends_after_the_rounds_it_was_opened_for(lab):
         Fault(12, "after a commit").install(patch)
         with pytest.raises(Killed):
             lab.run(rounds=1)
-    assert lab.run(rounds=None, resume="k").reason == "1 rounds done"
+    assert lab.run(rounds=None, resume="k").reason == "1 round done"
     assert len(lab.rows("rounds")) == 1
 
 
