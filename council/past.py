@@ -13,6 +13,7 @@ from pathlib import Path
 
 from council import pace
 from council.calls import Calls
+from council.config_members import BUILT_IN
 from council.errors import StoreEmpty, UsageError
 from council.repo import valid_session_name
 from council.store import Row, Store
@@ -21,7 +22,10 @@ from council.terms import Request
 
 @dataclass(frozen=True)
 class Past:
-    """`session` goes on, None for a new one; `spent` are its dollars, `timed` how fast members of any answered."""
+    """`session` goes on, None for a new one; `spent` are its dollars, `timed` how fast members of any answered.
+
+    `strange` says whether it holds an edit by another than the built-in members.
+    """
 
     session: Row | None
     name: str
@@ -29,6 +33,14 @@ class Past:
     done: int = 0
     spent: float = 0.0
     timed: pace.Timed = field(default_factory=dict)
+    strange: bool = False
+
+
+AUTHORS = """
+SELECT DISTINCT m.kind FROM proposals p LEFT JOIN members m ON m.session = p.session AND m.name = p.member
+WHERE p.session = ?
+"""
+"""The kinds of those who proposed something; NULL for one that was not there when the session opened."""
 
 
 def look_back(path: Path, request: Request) -> Past:
@@ -46,7 +58,9 @@ def _past(store: Store | None, request: Request) -> Past:
     if store is None or old is None:
         return Past(None, _name(store, request), timed=pace.timed(store) if store else {})
     begun, done = _rounds(store, old["id"])
-    return Past(old, old["name"], begun, done, sum(Calls(store, old["id"]).money()), pace.timed(store))
+    spent = sum(Calls(store, old["id"]).money())
+    strange = any(row["kind"] not in BUILT_IN for row in store.query(AUTHORS, old["id"]))
+    return Past(old, old["name"], begun, done, spent, pace.timed(store), strange)
 
 
 def _resumed(store: Store | None, request: Request) -> Row | None:

@@ -13,9 +13,9 @@ from datetime import datetime
 from council import judge, pace, spend
 from council.assembly import judges_of, members_of
 from council.config import Config, load
+from council.config_members import BUILT_IN
 from council.errors import MachineFault, NoCouncil, UsageError
 from council.executors.local import tier_here
-from council.members import BUILTIN
 from council.members.base import Member
 from council.past import Past, look_back
 from council.repo import Repo
@@ -159,7 +159,8 @@ def prepare(request: Request) -> Prepared:
             f"a council needs two members, {len(members)} is present ({why})",
             hint="Add members to council.yaml; random, optuna and textbook need no key.",
         )
-    return Prepared(request, repo, terms, members, absent, past, commit, _sandbox(request, terms, members))
+    sandbox = _sandbox(request, terms, members, past.strange)
+    return Prepared(request, repo, terms, members, absent, past, commit, sandbox)
 
 
 def _in_time(terms: Terms, name: str, done: int) -> Terms:
@@ -185,14 +186,15 @@ def _check_rule(config: Config, old: Row | None) -> None:
         judge.rule(name)
 
 
-def _sandbox(request: Request, terms: Terms, members: dict[str, Member]) -> str:
+def _sandbox(request: Request, terms: Terms, members: dict[str, Member], strange: bool) -> str:
     """The tier edited code is shut into. Raises MachineFault if there is none and nobody accepted that.
 
-    Built-in members that need no network change train.py in known ways only: alone they may run without.
+    Built-in members that need no network change train.py in known ways only: alone they may run without, unless the
+    session holds a `strange` edit of another member, on which they would build.
     """
     config = terms.config
     kinds = {m.name: m.kind for m in config.members}
-    known = terms.offline and all(kinds[name] in BUILTIN for name in members)
+    known = terms.offline and not strange and all(kinds[name] in BUILT_IN for name in members)
     asked = config.lab.sandbox
     tier, problem = ("none", "lab.sandbox is none") if asked == "none" else tier_here(asked)
     if tier == "none" and not (known or request.accept_unsandboxed):

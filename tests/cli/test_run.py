@@ -206,7 +206,7 @@ def test_stop_interrupts_the_holder_of_the_lock(council, lab, monkeypatch):
 
 @pytest.mark.parametrize("args", [["--dry-run"], ["--display", "plain"], ["--display", "none"]])
 def test_a_file_where_the_council_keeps_its_database_is_refused_with_advice(council, tmp_path, args):
-    root = make_lab(tmp_path / "lab", {name: "council.testing.scripted:ScriptedMember" for name in ("ann", "bob")})
+    root = make_lab(tmp_path / "lab", dict.fromkeys(("ann", "bob"), "council.testing.scripted:ScriptedMember"))
     (root / ".council").write_text("mine")
     result = council(root, "run", "--i-accept-unsandboxed", *args)
     assert result.exit_code in (1, 2) and "move it away" in result.stderr

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 
 import pytest
 
 from council import plan, session, stops, terms
-from council.errors import UsageError
+from council.errors import MachineFault, UsageError
 from tests.engine.faults import Fault, Killed
 from tests.helpers import change
 
@@ -142,3 +143,31 @@ def test_a_session_that_recorded_no_stops_takes_those_of_today(lab):
     found = terms.agreed(request, config, old)
     assert (found.config.stop.rounds, found.offline) == (7, False)
     assert found.until is not None and found.until > datetime.now()
+
+
+def test_built_in_members_do_not_go_on_unsandboxed_with_the_edit_of_a_stranger(night, monkeypatch):
+    lab = night(ann=ANN, bob={})
+    file = lab.root / "council.yaml"
+    strangers = file.read_text()
+    monkeypatch.setattr(plan, "tier_here", lambda asked: ("none", "broken"))
+    file.write_text(built_in := strangers.replace("council.testing.scripted:ScriptedMember", "random"))
+    lab.run(rounds=1, offline=True)
+    assert ready(lab, rounds=2).sandbox == "none"
+    file.write_text(strangers)
+    lab.run(rounds=1, session="strange", accept_unsandboxed=True)
+    file.write_text(built_in)
+    with pytest.raises(MachineFault, match="unsandboxed"):
+        planned(lab, "strange", rounds=2, offline=True)
+
+
+@pytest.mark.parametrize(("kind", "refused"), [("random", False), ("litellm", True)])
+def test_a_model_on_this_machine_does_not_run_unsandboxed_because_it_needs_no_network(
+    night, monkeypatch, kind, refused
+):
+    lab = night(ann=ANN, bob={})
+    file, model = lab.root / "council.yaml", ", model: ollama/qwen3" if kind == "litellm" else ""
+    told = file.read_text().replace("'council.testing.scripted:ScriptedMember'", "random")
+    file.write_text(told.replace("name: ann, kind: random", f"name: ann, kind: {kind}{model}"))
+    monkeypatch.setattr(plan, "tier_here", lambda asked: ("none", "broken"))
+    with pytest.raises(MachineFault, match="unsandboxed") if refused else nullcontext():
+        lab.run(rounds=1, offline=True)
