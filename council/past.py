@@ -24,7 +24,7 @@ from council.terms import Request
 class Past:
     """`session` goes on, None for a new one; `spent` are its dollars, `timed` how fast members of any answered.
 
-    `strange` says whether it holds an edit by another than the built-in members.
+    `strange` says whether it holds an edit by another than the built-in members, `voters` who votes since it opened.
     """
 
     session: Row | None
@@ -34,6 +34,7 @@ class Past:
     spent: float = 0.0
     timed: pace.Timed = field(default_factory=dict)
     strange: bool = False
+    voters: frozenset[str] = frozenset()
 
 
 AUTHORS = """
@@ -60,7 +61,8 @@ def _past(store: Store | None, request: Request) -> Past:
     begun, done = _rounds(store, old["id"])
     spent = sum(Calls(store, old["id"]).money())
     strange = any(row["kind"] not in BUILT_IN for row in store.query(AUTHORS, old["id"]))
-    return Past(old, old["name"], begun, done, spent, pace.timed(store), strange)
+    voters = frozenset(row["name"] for row in store.rows("members", session=old["id"], votes=1))
+    return Past(old, old["name"], begun, done, spent, pace.timed(store), strange, voters)
 
 
 def _resumed(store: Store | None, request: Request) -> Row | None:

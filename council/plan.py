@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from council import judge, pace, spend
 from council.assembly import judges_of, members_of
-from council.config import Config, load
+from council.config import Config, load, to_public
 from council.config_members import BUILT_IN
 from council.errors import MachineFault, NoCouncil, UsageError
 from council.executors.local import tier_here
@@ -80,6 +81,16 @@ class Prepared:
         """The session's name."""
         return self.past.name
 
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """Who votes: fixed when a session opens, but for those that are gone."""
+        return tuple(sorted(self.past.voters & set(self.members))) if self.old else judges_of(self.members)
+
+    @property
+    def judge(self) -> dict[str, Any]:
+        """How ballots become a pick: as it was when the session opened."""
+        return _judge(self.config, self.old)
+
 
 def plan(request: Request) -> Plan:
     """What `run` would do with this request. Writes nothing; raises CouncilError where `run` would refuse."""
@@ -101,8 +112,8 @@ def _planned(ready: Prepared) -> Plan:
         done=ready.past.done,
         budget=budget_of(ready.config),
         members=tuple((name, kind, ready.absent.get(name, "")) for name, kind in kinds.items()),
-        judges=judges_of(ready.members),
-        rule=ready.config.judge.rule,
+        judges=ready.judges,
+        rule=ready.judge["rule"],
         device=ready.config.lab.device,
         sandbox=ready.sandbox,
         notes=(*notes, *([bill] if bill else []), *_told(ready)),
@@ -179,10 +190,13 @@ def _in_time(terms: Terms, name: str, done: int) -> Terms:
     return terms
 
 
+def _judge(config: Config, old: Row | None) -> dict[str, Any]:
+    return {**to_public(config)["judge"], **(old["config"].get("judge", {}) if old else {})}
+
+
 def _check_rule(config: Config, old: Row | None) -> None:
     """Load the rule that will count, so that one that is not there fails now. Raises ConfigError."""
-    opened = old["config"].get("judge", {}) if old else {}
-    if (name := opened.get("rule", config.judge.rule)) != FORECAST:
+    if (name := _judge(config, old)["rule"]) != FORECAST:
         judge.rule(name)
 
 

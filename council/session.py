@@ -18,7 +18,7 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from council import __version__, deliberation, experiment, records
-from council.assembly import executor_of, judges_of
+from council.assembly import executor_of
 from council.baseline import ground
 from council.calls import Calls
 from council.closing import Stopped, close_session, sentence
@@ -89,28 +89,26 @@ class Night:
     def _room(self) -> Room:
         ready, config = self.ready, self.ready.config
         session = ready.old or self._open_session()
-        judge = {**to_public(config)["judge"], **session["config"].get("judge", {})}  # what it was opened with
         executor = executor_of(config)
         executor.sandbox = ready.sandbox
-        voters = {m["name"] for m in self.store.rows("members", session=session["id"], votes=1)}
         return Room(
             store=self.store,
             repo=ready.repo,
             session=session,
             members=ready.members,
-            judges=tuple(sorted(voters & set(ready.members))),
+            judges=ready.judges,
             executor=executor,
-            rule=judge["rule"],
+            rule=ready.judge["rule"],
             budget=budget_of(config),
             device=config.lab.device,
             sandbox=ready.sandbox,
             emit=self.emit,
-            p_keep=judge["p_keep"],
+            p_keep=ready.judge["p_keep"],
             member_seconds=max(MEMBER_SECONDS, *(2 * m.timeout + 20 for m in ready.members.values())),
         )
 
     def _open_session(self) -> Row:
-        ready, judges = self.ready, judges_of(self.ready.members)
+        ready = self.ready
         versions: dict[str, str] = {"council": __version__, "python": platform.python_version()}
         for package in VERSIONED:
             with suppress(PackageNotFoundError):
@@ -138,7 +136,7 @@ class Night:
                         "model": m.model,
                         "options": m.model_dump(mode="json", exclude={"name", "kind", "model"}, exclude_none=True),
                         "template": getattr(present, "template", None),
-                        "votes": m.name in judges,
+                        "votes": m.name in ready.judges,
                         "absent": ready.absent.get(m.name),
                     },
                 )

@@ -93,7 +93,7 @@ def plan(found: Plan) -> list[str]:
         f"{_about(found)}.",
         f"Members: {', '.join(present)}.",
         *([f"Absent: {', '.join(absent)}."] if absent else []),
-        f"Judges: {', '.join(clean(name, 40) for name in found.judges)}; rule {clean(found.rule, 40)}. "
+        f"Judges: {', '.join(clean(name, 40) for name in found.judges) or 'none'}; rule {clean(found.rule, 40)}. "
         f"Sandbox: {clean(boxed, 100)}.",
         *([f"No round begins after {found.until}."] if found.until else []),
         *(clean(note, 300) for note in found.notes),

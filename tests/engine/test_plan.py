@@ -103,3 +103,15 @@ def test_a_session_without_rounds_left_is_told_no_time_and_no_price(lab):
     planned(lab)
     told = " ".join(status.plan(planned(lab, "ann", rounds=1, resume="")))
     assert "in all" not in told and "$" not in told
+
+
+def test_a_plan_to_go_on_tells_the_judges_and_the_rule_that_will_count(lab):
+    lab.run(1)
+    file = lab.root / "council.yaml"
+    file.write_text(f"{file.read_text()}judge: {{rule: borda}}\n")
+    found = planned(lab, "ann", "bob", rounds=2, resume="k")
+    assert (found.judges, found.rule) == (("ann", "bob", "cat"), "forecast")
+    found = planned(lab, "ann", "bob", rounds=2)
+    assert (found.judges, found.rule) == (("ann", "bob"), "borda")
+    lab.members = [m for m in lab.members if m.name != "cat"]
+    assert planned(lab, rounds=2, resume="k").judges == ("ann", "bob")
