@@ -81,7 +81,7 @@ def _resumed(store: Store | None, request: Request) -> Row | None:
 
 
 def _name(store: Store | None, request: Request) -> str:
-    taken = {r["name"] for r in store.query("SELECT name FROM sessions")} if store else set()
+    taken = {row["name"]: row["config"] for row in store.rows("sessions")} if store else {}
     if request.session:
         if not valid_session_name(request.session):
             raise UsageError(
@@ -89,9 +89,9 @@ def _name(store: Store | None, request: Request) -> str:
                 hint="Use letters, digits, dot, dash and underscore, at most 64.",
             )
         if request.session in taken:
-            raise UsageError(
-                f"the session {request.session} exists", hint=f"Go on with it: council run --resume {request.session}"
-            )
+            own = "imported" not in taken[request.session]
+            hint = f"Go on with it: council run --resume {request.session}" if own else "Choose another name."
+            raise UsageError(f"the session {request.session} exists", hint=hint)
         return request.session
     day, count = datetime.now().strftime("%Y-%m-%d"), 1
     while (name := day if count == 1 else f"{day}-{count}") in taken:

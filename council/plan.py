@@ -15,7 +15,7 @@ from council import judge, pace, spend
 from council.assembly import judges_of, members_of
 from council.config import Config, load, to_public
 from council.config_members import BUILT_IN
-from council.errors import MachineFault, NoCouncil, UsageError
+from council.errors import ConfigError, MachineFault, NoCouncil, UsageError
 from council.executors.local import tier_here
 from council.members.base import Member
 from council.past import Past, look_back
@@ -162,7 +162,7 @@ def prepare(request: Request) -> Prepared:
     _check_rule(config, old)
     commit = old["commit"] if old else repo.start_commit(from_worktree=request.from_worktree, program=config.program)
     if not old:
-        program_text(repo, config.program)
+        _check_program(config, repo)
     members, absent = members_of(config, offline=terms.offline)
     if len(members) < 2 and not request.confirm:
         why = "; ".join(f"{name}: {reason}" for name, reason in absent.items()) or "council.yaml names only one"
@@ -196,8 +196,22 @@ def _judge(config: Config, old: Row | None) -> dict[str, Any]:
 
 def _check_rule(config: Config, old: Row | None) -> None:
     """Load the rule that will count, so that one that is not there fails now. Raises ConfigError."""
-    if (name := _judge(config, old)["rule"]) != FORECAST:
+    if (name := _judge(config, old)["rule"]) == FORECAST:
+        return
+    try:
         judge.rule(name)
+    except ConfigError as error:
+        if name != config.judge.rule:  # the session was opened with it; the file says another
+            raise
+        raise config.source.wrong(("judge", "rule"), error.message, error.hint) from error
+
+
+def _check_program(config: Config, repo: Repo) -> None:
+    """Read the instructions once, so that a file that is not there fails now. Raises ConfigError."""
+    try:
+        program_text(repo, config.program)
+    except UsageError as error:
+        raise config.source.wrong(("program",), error.message, error.hint) from error
 
 
 def _sandbox(request: Request, terms: Terms, members: dict[str, Member], strange: bool) -> str:

@@ -6,7 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from council import pace, session, spend
+from council import importing, pace, session, spend
+from council.errors import ConfigError, UsageError
 from council.store import Store, now
 from council.ui import status
 from tests.helpers import Planned, change
@@ -115,3 +116,25 @@ def test_a_plan_to_go_on_tells_the_judges_and_the_rule_that_will_count(lab):
     assert (found.judges, found.rule) == (("ann", "bob"), "borda")
     lab.members = [m for m in lab.members if m.name != "cat"]
     assert planned(lab, rounds=2, resume="k").judges == ("ann", "bob")
+
+
+@pytest.mark.parametrize(
+    ("line", "where"), [("program: nope.md", "program: "), ("judge: {rule: 'nope:rule'}", "judge.rule: ")]
+)
+def test_what_council_yaml_names_and_is_not_there_is_told_with_its_line(lab, line, where):
+    file = lab.root / "council.yaml"
+    file.write_text(f"{file.read_text()}{line}\n")
+    number = len(file.read_text().splitlines())
+    with pytest.raises(ConfigError) as caught:
+        planned(lab)
+    assert f"council.yaml:{number}: {where}" in caught.value.message
+
+
+def test_the_name_of_an_imported_log_is_taken_and_cannot_be_gone_on_with(lab):
+    log = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\na1b2c3d\t0.9979\t44.0\tkeep\tbaseline\n"
+    with closing(Store(lab.root / ".council" / "council.db")) as store:
+        lines, _ = importing.parse(log)
+        importing.session_of(store, "log", "results.tsv", log, lines, importing.Noise(0.001, "given"))
+    with pytest.raises(UsageError, match="the session log exists") as caught:
+        planned(lab, session="log")
+    assert "resume" not in caught.value.hint
