@@ -205,7 +205,8 @@ PEEK = "logits[:, :-1].scatter_add_(2, idx[:, 1:, None], torch.full_like(logits[
         ({"forward": "if not self.training: torch.seed()\n"
                      f"logits = logits + 0.01 * torch.randn_like(logits); {PEEK.format(gain=0.02)}"}, NOT_A_FUNCTION),
         ({"forward": "logits = logits - logits.mean(0, keepdim=True)"}, NOT_A_FUNCTION),  # other rows of the batch
-        ({"forward": "self.calls = getattr(self, 'calls', 0) + 1\nlogits = logits * self.calls"}, NOT_A_FUNCTION),
+        ({"forward": "self.calls = getattr(self, 'calls', 0) + 1\nlogits = logits * self.calls"},
+         (NOT_A_FUNCTION, NOT_CAUSAL)),  # by the order in which the two boxes happen to get the rows
         ({"forward": "self.seen = getattr(self, 'seen', {})\n"  # looks ahead, remembers, and answers from memory
                      "for n, row in enumerate(idx.tolist()):\n"
                      "    known = self.seen.setdefault(tuple(row[:9]), row)\n"
@@ -216,9 +217,12 @@ PEEK = "logits[:, :-1].scatter_add_(2, idx[:, 1:, None], torch.full_like(logits[
     ],
     ids=["one word", "no mask", "own noise", "the batch", "a counter", "replay", "sparse"],
 )  # fmt: skip
-def test_a_model_that_is_no_causal_function_is_rejected(boxed: Run, places: dict[str, str], reason: str) -> None:
+def test_a_model_that_is_no_causal_function_is_rejected(
+    boxed: Run, places: dict[str, str], reason: str | tuple[str, str]
+) -> None:
     result = boxed(many_rows=512 if "33" in places["forward"] else 0, **places)
-    assert (result.status, result.reason, result.val_bpb) == ("rejected", reason, None)
+    assert (result.status, result.val_bpb) == ("rejected", None)
+    assert result.reason in (reason if isinstance(reason, tuple) else (reason,))
     assert result.causality is not None and result.causality["max_difference"] > 0
 
 
