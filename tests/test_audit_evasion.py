@@ -179,3 +179,14 @@ def test_a_line_put_after_the_end_for_an_invented_row_is_found(tmp_path):
         store.close()
     raw(folder, f"INSERT INTO ledger VALUES ({seq + 1}, 1.0, 'outcomes', {LOWEST}, '{sha256}', '{prev}', '{line}')")
     assert [p.where for p in audited(folder).problems] == [f"outcomes row {LOWEST}"]
+
+
+def test_a_ledger_whose_head_cannot_be_read_is_a_finding(tmp_path, monkeypatch):
+    folder = night(tmp_path)
+
+    def broken(self: Store) -> tuple[int, str]:
+        raise StoreError("the page is gone")
+
+    monkeypatch.setattr(Store, "head", broken)
+    report = audited(folder)
+    assert [(p.kind, p.where) for p in report.problems] == [("unreadable", "ledger")] and report.head == ""

@@ -61,7 +61,7 @@ def _audit(store: Store, repo: Repo) -> Report:
     found = Findings()
     refs = Refs.of(repo)
     lock = repo.root / ".council" / "lock"
-    running = holder(lock) is not None
+    running, head = holder(lock) is not None, ""
     with store.atomic():
         readable = False
         with found.reading("schema"):
